@@ -1,0 +1,223 @@
+"""Exact clearing of a double auction, in integers.
+
+The rule, the same as the contract's:
+
+1. Bids are sorted by price descending, asks by price ascending; ties go to the
+   earlier order, which is the one with the lower id (ids are given on placement).
+2. The walk pairs the two heads for the smaller of their quantities and moves on,
+   until the best bid left is below the best ask left.
+3. The last pair is the marginal pair. The clearing price (MCP) is the midpoint of
+   its two limits, rounded down to a whole wei, once.
+4. Uniform pricing settles every trade at the MCP; pay-as-bid settles each at its
+   bid's own limit.
+5. Nobody trades with themselves: when the two heads belong to one trader, the later
+   of the two leaves the book with all it has left, and the walk goes on.
+
+Prices are wei per kWh, quantities are Wh, times are seconds since the epoch.
+Pure: no clock, no I/O, no float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class PricingMode(StrEnum):
+    """Who pays what: one price for all, or each bid its own limit."""
+
+    UNIFORM = "uniform"
+    PAY_AS_BID = "pay_as_bid"
+
+
+class Order(NamedTuple):
+    """An order as the walk sees it: what is left of it, and its place in the queue."""
+
+    id: int
+    is_bid: bool
+    price_wei_per_kwh: int
+    qty_wh: int
+    """Quantity not yet filled; positive."""
+    trader: str = ""
+    """Empty: the trader is unknown and rule 5 does not apply."""
+    expiry: int | None = None
+    """The order is dead from this second on; None: it does not expire."""
+
+
+class Fill(NamedTuple):
+    """One pair of the walk."""
+
+    bid_id: int
+    ask_id: int
+    qty_wh: int
+    price_wei_per_kwh: int
+
+
+class Level(NamedTuple):
+    """All resting orders of one side at one price."""
+
+    price_wei_per_kwh: int
+    qty_wh: int
+    orders: int
+
+
+class OrderError(ValueError):
+    """An order that no book can hold, with the figure that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """What one clearing did with one book."""
+
+    bids: tuple[Order, ...]
+    """The live bids in the order of the walk."""
+    asks: tuple[Order, ...]
+    fills: tuple[Fill, ...]
+    mode: PricingMode
+    mcp_wei_per_kwh: int | None
+    """None when nothing traded."""
+    marginal_bid: Order | None
+    marginal_ask: Order | None
+    expired: frozenset[int]
+    """Ids that were dead at the time of the clearing."""
+    self_crossed: frozenset[int]
+    """Ids that rule 5 took off the book."""
+    filled_wh: dict[int, int] = field(repr=False)
+    """Filled quantity by order id; ids that got nothing are absent."""
+
+    @property
+    def volume_wh(self) -> int:
+        """Energy traded."""
+        return sum(fill.qty_wh for fill in self.fills)
+
+    @property
+    def remainders(self) -> tuple[Order, ...]:
+        """What stays on the book, bids first, in the order of the walk."""
+        left = []
+        for order in self.bids + self.asks:
+            rest_wh = order.qty_wh - self.filled_wh.get(order.id, 0)
+            if rest_wh and order.id not in self.self_crossed:
+                left.append(order._replace(qty_wh=rest_wh))
+        return tuple(left)
+
+
+def clear(
+    orders: Iterable[Order],
+    *,
+    mode: PricingMode = PricingMode.UNIFORM,
+    now: int | None = None,
+) -> Clearing:
+    """Clear a book, given in any order.
+
+    `now` (seconds) leaves out the orders that are dead by then; None keeps all.
+    Raises OrderError for a quantity or price that is not a positive integer and for
+    an id used twice.
+    """
+    bids: list[Order] = []
+    asks: list[Order] = []
+    expired: list[int] = []
+    for order in orders:
+        if order.qty_wh <= 0 or order.price_wei_per_kwh <= 0:
+            raise OrderError(
+                f"order {order.id}: quantity {order.qty_wh} Wh and price "
+                f"{order.price_wei_per_kwh} wei per kWh must both be positive"
+            )
+        if now is not None and order.expiry is not None and order.expiry <= now:
+            expired.append(order.id)
+        elif order.is_bid:
+            bids.append(order)
+        else:
+            asks.append(order)
+    if len({order.id for order in bids + asks}) != len(bids) + len(asks):
+        raise OrderError("two orders of the book have the same id")
+    bids.sort(key=lambda order: (-order.price_wei_per_kwh, order.id))
+    asks.sort(key=lambda order: (order.price_wei_per_kwh, order.id))
+    pairs, self_crossed = walk(bids, asks)
+
+    mcp: int | None = None
+    marginal_bid: Order | None = None
+    marginal_ask: Order | None = None
+    if pairs:
+        last_bid, last_ask, _ = pairs[-1]
+        marginal_bid, marginal_ask = bids[last_bid], asks[last_ask]
+        mcp = midpoint(marginal_bid.price_wei_per_kwh, marginal_ask.price_wei_per_kwh)
+    filled_wh: dict[int, int] = {}
+    fills: list[Fill] = []
+    for b, a, qty_wh in pairs:
+        bid, ask = bids[b], asks[a]
+        price = bid.price_wei_per_kwh if mode is PricingMode.PAY_AS_BID else mcp
+        assert price is not None
+        fills.append(Fill(bid.id, ask.id, qty_wh, price))
+        filled_wh[bid.id] = filled_wh.get(bid.id, 0) + qty_wh
+        filled_wh[ask.id] = filled_wh.get(ask.id, 0) + qty_wh
+    return Clearing(
+        bids=tuple(bids),
+        asks=tuple(asks),
+        fills=tuple(fills),
+        mode=mode,
+        mcp_wei_per_kwh=mcp,
+        marginal_bid=marginal_bid,
+        marginal_ask=marginal_ask,
+        expired=frozenset(expired),
+        self_crossed=frozenset(self_crossed),
+        filled_wh=filled_wh,
+    )
+
+
+def walk(
+    bids: Sequence[Order], asks: Sequence[Order]
+) -> tuple[list[tuple[int, int, int]], list[int]]:
+    """Pair sorted bids with sorted asks.
+
+    Returns the pairs as (index of the bid, index of the ask, Wh) and the ids that left
+    because both heads belonged to one trader.
+    """
+    pairs: list[tuple[int, int, int]] = []
+    self_crossed: list[int] = []
+    b = a = 0
+    bid_left = bids[0].qty_wh if bids else 0
+    ask_left = asks[0].qty_wh if asks else 0
+    while bid_left and ask_left:
+        bid, ask = bids[b], asks[a]
+        if bid.price_wei_per_kwh < ask.price_wei_per_kwh:
+            break
+        if bid.trader == ask.trader and bid.trader:
+            if bid.id > ask.id:
+                self_crossed.append(bid.id)
+                bid_left = 0
+            else:
+                self_crossed.append(ask.id)
+                ask_left = 0
+        else:
+            qty_wh = bid_left if bid_left < ask_left else ask_left
+            pairs.append((b, a, qty_wh))
+            bid_left -= qty_wh
+            ask_left -= qty_wh
+        if not bid_left:
+            b += 1
+            bid_left = bids[b].qty_wh if b < len(bids) else 0
+        if not ask_left:
+            a += 1
+            ask_left = asks[a].qty_wh if a < len(asks) else 0
+    return pairs, self_crossed
+
+
+def midpoint(bid_wei_per_kwh: int, ask_wei_per_kwh: int) -> int:
+    """The MCP of a marginal pair: the mean of its limits, rounded down to whole wei."""
+    return (bid_wei_per_kwh + ask_wei_per_kwh) // 2
+
+
+def levels(orders: Iterable[Order]) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+    """Aggregate a book by price: bids from the highest, asks from the lowest."""
+    sides: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
+    for order in orders:
+        total = sides[0 if order.is_bid else 1].setdefault(order.price_wei_per_kwh, [0, 0])
+        total[0] += order.qty_wh
+        total[1] += 1
+
+    def ladder(side: dict[int, list[int]], *, descending: bool) -> tuple[Level, ...]:
+        return tuple(Level(p, *side[p]) for p in sorted(side, reverse=descending))
+
+    return ladder(sides[0], descending=True), ladder(sides[1], descending=False)
