@@ -1,0 +1,194 @@
+"""Jobs: what runs every so often, at a moment, or by a cron line.
+
+Jobs are APScheduler jobs with APScheduler triggers. Two drivers fire them: `WallScheduler` is
+APScheduler's own, `VirtualScheduler` steps the same triggers in order in virtual time. A late job
+runs late instead of being dropped, missed runs are made up for once, and every run has a timeout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from hub.clock import Clock
+from hub.virtual import VirtualLoop
+
+log = logging.getLogger("hub.scheduler")
+
+JobFunction = Callable[[], Awaitable[None]]
+
+
+class Job:
+    """A scheduled function. `cancel` is idempotent; a run under way is left to finish."""
+
+    def __init__(self, name: str, function: JobFunction, trigger: BaseTrigger) -> None:
+        self.name = name
+        self.function = function
+        self.trigger = trigger
+        self.cancelled = False
+        self.runs = 0
+        self.skipped = 0
+        self.on_cancel: Callable[[], None] | None = None
+        self._running = False
+
+    def cancel(self) -> None:
+        if not self.cancelled:
+            self.cancelled = True
+            if self.on_cancel is not None:
+                self.on_cancel()
+
+    async def run(self) -> None:
+        """Run once, unless the run before has not ended."""
+        if self.cancelled:
+            return
+        if self._running:
+            self.skipped += 1
+            return
+        self._running = True
+        try:
+            self.runs += 1
+            await self.function()
+        finally:
+            self._running = False
+
+
+def interval(seconds: float, start: datetime) -> BaseTrigger:
+    """Return a trigger that fires at `start` and every `seconds` after it."""
+    return IntervalTrigger(seconds=seconds, start_date=start, timezone=UTC)
+
+
+def once(when: datetime) -> BaseTrigger:
+    return DateTrigger(run_date=when, timezone=UTC)
+
+
+def cron(expression: str) -> BaseTrigger:
+    """Return a trigger for a five-field cron line in UTC; ValueError if it is none."""
+    return CronTrigger.from_crontab(expression, timezone=UTC)
+
+
+class Scheduler(ABC):
+    """What both drivers offer."""
+
+    @abstractmethod
+    def add(self, name: str, function: JobFunction, trigger: BaseTrigger) -> Job:
+        """Schedule a function by a trigger."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Begin to fire jobs."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Fire no more jobs; wait for the runs under way to end or be cancelled."""
+
+
+class WallScheduler(Scheduler):
+    """Fires jobs by the wall clock, through APScheduler."""
+
+    def __init__(self) -> None:
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True}
+        )
+        self._runs: set[asyncio.Task[None]] = set()
+
+    def add(self, name: str, function: JobFunction, trigger: BaseTrigger) -> Job:
+        job = Job(name, function, trigger)
+
+        async def fire() -> None:
+            # A task of our own: APScheduler swallows the cancellation of what it runs itself.
+            task = asyncio.get_running_loop().create_task(job.run(), name=f"job:{name}")
+            self._runs.add(task)
+            task.add_done_callback(self._runs.discard)
+
+        scheduled = self._scheduler.add_job(fire, trigger, name=name)
+        job.on_cancel = lambda: _remove(scheduled)
+        return job
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        self._scheduler.pause()
+        for task in tuple(self._runs):
+            task.cancel()
+        await asyncio.gather(*self._runs, return_exceptions=True)
+        self._scheduler.shutdown(wait=False)
+        await asyncio.sleep(0)
+
+
+def _remove(scheduled: Any) -> None:
+    from apscheduler.jobstores.base import JobLookupError
+
+    try:
+        scheduled.remove()
+    except JobLookupError:
+        pass  # a job that fires once is gone after it fired
+
+
+class VirtualScheduler(Scheduler):
+    """Fires jobs in virtual time: in order of time, then of registration, each one's consequences
+    settled before the next job starts."""
+
+    def __init__(self, clock: Clock, loop: VirtualLoop) -> None:
+        self._clock = clock
+        self._loop = loop
+        self._due: list[tuple[datetime, int, Job]] = []
+        self._order = itertools.count()
+        self._added = asyncio.Event()
+        self._driver: asyncio.Task[None] | None = None
+        self._runs: set[asyncio.Task[None]] = set()
+
+    def add(self, name: str, function: JobFunction, trigger: BaseTrigger) -> Job:
+        job = Job(name, function, trigger)
+        self._push(job, next(self._order), None)
+        self._added.set()
+        return job
+
+    def _push(self, job: Job, order: int, fired: datetime | None) -> None:
+        when = job.trigger.get_next_fire_time(fired, self._clock.now())
+        if when is not None:
+            heapq.heappush(self._due, (when, order, job))
+
+    def start(self) -> None:
+        self._driver = self._loop.create_task(self._drive(), name="scheduler")
+
+    async def _drive(self) -> None:
+        while True:
+            self._added.clear()
+            wait_s = (
+                (self._due[0][0] - self._clock.now()).total_seconds() if self._due else None
+            )
+            if wait_s is None or wait_s > 0:
+                # A job added meanwhile may be due sooner.
+                try:
+                    async with asyncio.timeout(wait_s):
+                        await self._added.wait()
+                except TimeoutError:
+                    pass
+                continue
+            when, order, job = heapq.heappop(self._due)
+            if job.cancelled:
+                continue
+            task = self._loop.create_task(job.run(), name=f"job:{job.name}")
+            self._runs.add(task)
+            task.add_done_callback(self._runs.discard)
+            await self._loop.idle()
+            self._push(job, order, when)
+
+    async def stop(self) -> None:
+        tasks = [*self._runs, *([self._driver] if self._driver else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

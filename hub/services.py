@@ -1,0 +1,48 @@
+"""Questions between plugins: one answerer per name, no side effects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from hub.errors import NotServed, Unavailable
+
+Answerer = Callable[[Any], Awaitable[Any]]
+
+
+class Services:
+    """Names and who answers for them."""
+
+    def __init__(self) -> None:
+        self._answerers: dict[str, tuple[Answerer, str]] = {}
+
+    def register(self, name: str, answerer: Answerer, owner: str) -> Callable[[], None]:
+        """Make `answerer` the one for `name`; returns what undoes it. ValueError if taken."""
+        if name in self._answerers:
+            raise ValueError(f"{name!r} is answered by {self._answerers[name][1]!r} already")
+        entry = (answerer, owner)
+        self._answerers[name] = entry
+
+        def undo() -> None:
+            if self._answerers.get(name) is entry:
+                del self._answerers[name]
+
+        return undo
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Every name that is answered, and the instance that does."""
+        return {name: owner for name, (_, owner) in self._answerers.items()}
+
+    async def ask(self, name: str, request: Any = None, timeout_s: float = 10.0) -> Any:
+        """Return the answer. Raises `NotServed` if nobody answers, `Unavailable` if too late;
+        what the answerer raises passes through."""
+        entry = self._answerers.get(name)
+        if entry is None:
+            raise NotServed(f"nobody answers {name!r}: the plugin that does is absent or stopped")
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await entry[0](request)
+        except TimeoutError:
+            raise Unavailable(f"{entry[1]} did not answer {name!r} in {timeout_s:g} s") from None

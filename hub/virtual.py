@@ -1,0 +1,101 @@
+"""An event loop in virtual time: when nothing is ready, time jumps to the next timer.
+
+Everything that waits by the loop (`asyncio.sleep`, `asyncio.timeout`, `call_later`) runs unchanged
+and as fast as the machine can. Work outside the loop holds the clock: threads started through
+`run_in_executor`, and whatever is wrapped in `outside()`. With no such work the order of events
+depends on the program alone, so two runs are the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any
+
+
+class _Jump(selectors.BaseSelector):
+    """A selector that never waits for time while nothing is under way outside."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self.jumped_s = 0.0
+        self.outside = 0
+        self.idle: Callable[[], bool] = lambda: False
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None and timeout <= 0:
+            return self._selector.select(0)
+        if self.outside:
+            return self._selector.select(None)
+        ready = self._selector.select(0)
+        if ready or self.idle():
+            return ready
+        if timeout is None:
+            # No timer and nothing outside: only a signal or another thread can go on.
+            return self._selector.select(None)
+        self.jumped_s += timeout
+        return ready
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._selector.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._selector.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._selector.modify(fileobj, events, data)
+
+    def close(self) -> None:
+        self._selector.close()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._selector.get_map()
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """The loop of `hub simulate`. Its time starts at 0 and advances only by jumps."""
+
+    def __init__(self) -> None:
+        self._jump = _Jump()
+        super().__init__(self._jump)
+        self._idle_waiters: list[asyncio.Future[None]] = []
+        self._jump.idle = self._wake_idle
+
+    def time(self) -> float:
+        return self._jump.jumped_s
+
+    async def idle(self) -> None:
+        """Wait until nothing is left to do at this instant."""
+        waiter: asyncio.Future[None] = self.create_future()
+        self._idle_waiters.append(waiter)
+        await waiter
+
+    def _wake_idle(self) -> bool:
+        waiters, self._idle_waiters = self._idle_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        return bool(waiters)
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Hold the clock while something outside the loop (a process, a socket) is awaited."""
+        self._jump.outside += 1
+        try:
+            yield
+        finally:
+            self._jump.outside -= 1
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Executor | None, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        future = super().run_in_executor(executor, func, *args)
+        self._jump.outside += 1
+        future.add_done_callback(self._returned)
+        return future
+
+    def _returned(self, _: asyncio.Future[Any]) -> None:
+        self._jump.outside -= 1
