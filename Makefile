@@ -35,7 +35,7 @@ STAGES := $(if $(filter run setup,$(MAKECMDGOALS)),6,8)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 # --- run --------------------------------------------------------------------
 
