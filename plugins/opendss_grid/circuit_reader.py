@@ -1,0 +1,168 @@
+"""Reads the parts of a compiled OpenDSS circuit into plain data, once after each compile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .protocol import (
+    BranchData,
+    BusData,
+    CapacitorData,
+    Circuit,
+    GridError,
+    LoadData,
+    RegulatorData,
+)
+
+#: Metres per unit of length, by OpenDSS's number of the unit; 0 (none) reads as kilometres there.
+_METRES = {0: 1000.0, 1: 1609.344, 2: 304.8, 3: 1000.0, 4: 1.0, 5: 0.3048, 6: 0.0254, 7: 0.01}
+#: Branches worth drawing; capacitors and faults are shunts.
+_SERIES = ("line", "transformer", "autotrans", "reactor")
+
+
+def read_circuit(dss: Any) -> Circuit:
+    """Return the active circuit of an OpenDSS context as data."""
+    buses = tuple(_buses(dss))
+    base_of = {bus.name: bus.kv_base * 1000 for bus in buses}
+    nodes = tuple(str(name).lower() for name in dss.Circuit.AllNodeNames())
+    regulators = tuple(_regulators(dss))
+    return Circuit(
+        name=str(dss.Circuit.Name()).lower(),
+        head_bus=_head_bus(dss),
+        nodes=nodes,
+        node_bases_v=np.array([base_of[node.split(".")[0]] for node in nodes]),
+        buses=buses,
+        branches=tuple(_branches(dss, regulators)),
+        loads=tuple(_loads(dss)),
+        regulators=regulators,
+        capacitors=tuple(_capacitors(dss)),
+        elements=tuple(str(name).lower() for name in dss.PDElements.AllNames()),
+    )
+
+
+def head_element(dss: Any) -> tuple[str, int]:
+    """Return the element and its terminal where the feeder's head is measured.
+
+    It is the first energy meter's element (a transformer is measured at its secondary, where a
+    substation has its instruments); a circuit without a meter is measured at its source.
+    """
+    if dss.Meters.Count() and dss.Meters.First():
+        name = str(dss.Meters.MeteredElement()).lower()
+        dss.Circuit.SetActiveElement(name)
+        if name.startswith("transformer."):
+            return name, int(dss.CktElement.NumTerminals())
+        return name, int(dss.Meters.MeteredTerminal())
+    dss.Vsources.First()
+    return f"vsource.{dss.Vsources.Name()}".lower(), 1
+
+
+def _head_bus(dss: Any) -> str:
+    name, terminal = head_element(dss)
+    dss.Circuit.SetActiveElement(name)
+    return _bus_name(dss.CktElement.BusNames()[terminal - 1])
+
+
+def _bus_name(connection: str) -> str:
+    return connection.split(".")[0].lower()
+
+
+def _each(collection: Any) -> Iterator[str]:
+    more = collection.First()
+    while more:
+        yield str(collection.Name()).lower()
+        more = collection.Next()
+
+
+def _active_phases(dss: Any, terminal: int = 0) -> tuple[int, ...]:
+    """Phases (1, 2, 3) of one terminal of the active element, in the order of its conductors."""
+    conductors = int(dss.CktElement.NumConductors())
+    order = dss.CktElement.NodeOrder()[terminal * conductors : (terminal + 1) * conductors]
+    return tuple(dict.fromkeys(int(node) for node in order if node in (1, 2, 3)))
+
+
+def _buses(dss: Any) -> Iterator[BusData]:
+    for index, name in enumerate(dss.Circuit.AllBusNames()):
+        dss.Circuit.SetActiveBusi(index)
+        base = float(dss.Bus.kVBase())
+        if base <= 0:
+            raise GridError(
+                f"bus {name} has no voltage base; end the circuit with "
+                "'Set VoltageBases=[...]' and 'CalcVoltageBases'"
+            )
+        yield BusData(
+            name=str(name).lower(),
+            phases=tuple(sorted(int(node) for node in dss.Bus.Nodes())),
+            kv_base=base,
+            xy=(float(dss.Bus.X()), float(dss.Bus.Y())) if dss.Bus.Coorddefined() else None,
+        )
+
+
+def _branches(dss: Any, regulators: tuple[RegulatorData, ...]) -> Iterator[BranchData]:
+    regulator_of = {regulator.element: regulator.name for regulator in regulators}
+    for full_name in dss.PDElements.AllNames():
+        name = str(full_name).lower()
+        kind = name.split(".", 1)[0]
+        if kind not in _SERIES or dss.Circuit.SetActiveElement(name) < 0:
+            continue
+        ends = list(dict.fromkeys(_bus_name(bus) for bus in dss.CktElement.BusNames()))
+        phases = _active_phases(dss)
+        normal_amps = float(dss.CktElement.NormalAmps())
+        length_m = 0.0
+        if kind == "line":
+            dss.Lines.Name(name.split(".", 1)[1])
+            if dss.Lines.IsSwitch():
+                kind = "switch"
+            else:
+                length_m = float(dss.Lines.Length()) * _METRES[int(dss.Lines.Units())]
+        for end in ends[1:]:
+            yield BranchData(
+                name, kind, ends[0], end, phases, length_m, normal_amps, regulator_of.get(name)
+            )
+
+
+def _loads(dss: Any) -> Iterator[LoadData]:
+    for name in _each(dss.Loads):
+        yield LoadData(
+            name=name,
+            bus=_bus_name(dss.CktElement.BusNames()[0]),
+            phases=_active_phases(dss),
+            power_w=float(dss.Loads.kW()) * 1000,
+            power_var=float(dss.Loads.kvar()) * 1000,
+            delta=bool(dss.Loads.IsDelta()),
+        )
+
+
+def _regulators(dss: Any) -> Iterator[RegulatorData]:
+    for name in list(_each(dss.RegControls)):
+        dss.RegControls.Name(name)
+        transformer = str(dss.RegControls.Transformer()).lower()
+        # A control may watch one winding and move the tap of another.
+        winding = int(dss.RegControls.TapWinding()) or int(dss.RegControls.Winding())
+        dss.Transformers.Name(transformer)
+        dss.Transformers.Wdg(winding)
+        low, high = float(dss.Transformers.MinTap()), float(dss.Transformers.MaxTap())
+        step = (high - low) / int(dss.Transformers.NumTaps())
+        dss.Circuit.SetActiveElement(f"transformer.{transformer}")
+        yield RegulatorData(
+            name=name,
+            element=f"transformer.{transformer}",
+            winding=winding,
+            bus=_bus_name(dss.CktElement.BusNames()[winding - 1]),
+            phases=_active_phases(dss, winding - 1),
+            lowest=round((low - 1) / step),
+            highest=round((high - 1) / step),
+            step_pu=step,
+        )
+
+
+def _capacitors(dss: Any) -> Iterator[CapacitorData]:
+    for name in _each(dss.Capacitors):
+        yield CapacitorData(
+            name=name,
+            bus=_bus_name(dss.CktElement.BusNames()[0]),
+            phases=_active_phases(dss),
+            power_var=float(dss.Capacitors.kvar()) * 1000,
+        )

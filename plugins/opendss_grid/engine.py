@@ -1,0 +1,336 @@
+"""OpenDSS behind `GridEngine`.
+
+Facts this module rests on (measured with DSS C-API 0.14.5):
+
+- A context shared by threads silently returns values of the wrong element, so an engine belongs to
+  one thread, and every engine has a context of its own.
+- `compile` moves the working directory of the process unless `AllowChangeDir(False)`.
+- Setting loads by text or by property marks their admittance as changed and makes the next solve
+  three times slower; `Loads.kW` does not. It keeps the power factor: `kvar` is set only when the
+  ratio of the two has changed.
+- Non-convergence raises nothing: it is asked for after each solve.
+- `AllBusVolts` has the order of `AllNodeNames`, not that of `YNodeOrder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from dss import DSSException
+from numpy.typing import NDArray
+from opendssdirect import dss
+
+from . import circuit_reader
+from .dss_errors import one_line, user_errors
+from .protocol import (
+    Circuit,
+    ComplexArray,
+    FaultSpec,
+    FloatArray,
+    GridError,
+    ServiceSpec,
+    Solution,
+)
+from .service_drawing import service_commands
+
+#: Tight enough that a solution does not depend on the one before (2e-5 pu at the default 1e-4).
+TOLERANCE = 1e-7
+MAX_ITERATIONS = 100
+#: Enough for three regulators to travel all 32 steps one at a time.
+MAX_CONTROL_ITERATIONS = 100
+#: OpenDSS's number of "maximum control iterations exceeded".
+_CONTROL_ITERATIONS_EXCEEDED = 485
+#: Controls of a circuit that go on acting when its regulators are commanded from outside.
+_OTHER_CONTROLS = (
+    "capcontrol", "swtcontrol", "fuse", "relay", "recloser", "invcontrol", "expcontrol",
+    "storagecontroller", "gendispatcher", "upfccontrol", "espvlcontrol",
+)  # fmt: skip
+
+
+class OpenDssEngine:
+    """One OpenDSS context holding one circuit. Call it from one thread only."""
+
+    circuit: Circuit
+
+    def __init__(self) -> None:
+        self._dss: Any = dss.NewContext()
+        self._dss.Basic.AllowChangeDir(False)
+        # The same context through the interface that returns numpy arrays.
+        self._arrays: Any = self._dss.to_dss_python().ActiveCircuit
+        self._local_regulators = True
+        self._taps: dict[str, int] = {}
+        self._faults: set[str] = set()
+        self._index_circuit: _Index
+        self._set_w: FloatArray = np.empty(0)
+        self._set_ratio: FloatArray = np.empty(0)
+
+    # --- building -----------------------------------------------------------------------------
+
+    def compile(self, path: Path) -> Circuit:
+        """Read a feeder file and solve it once with its own controls."""
+        if not path.is_file():
+            raise GridError(f"{path}: no such file; expected an OpenDSS circuit")
+        with user_errors(path):
+            self._text("ClearAll")
+            self._text(f'Compile "{path.resolve()}"')
+            if not self._dss.Basic.NumCircuits():
+                raise GridError(f"{path}: defines no circuit; expected 'New Circuit.<name> ...'")
+            self._text(f"Set Mode=Snapshot Tolerance={TOLERANCE} MaxIter={MAX_ITERATIONS}")
+            self._text(f"Set MaxControlIter={MAX_CONTROL_ITERATIONS}")
+            self._dss.Solution.Solve()
+            self._local_regulators = True
+            self._faults.clear()
+            return self._read_circuit()
+
+    def add_services(self, services: Sequence[ServiceSpec]) -> Circuit:
+        """Draw customers; their loads follow those of the file, in the order given."""
+        with user_errors("houses"):
+            for spec in services:
+                for command in service_commands(self.circuit, spec):
+                    self._text(command)
+            self._text("MakeBusList")
+            for spec in services:
+                for bus in (spec.name, f"{spec.name}_lv")[: 2 if spec.kva is not None else 1]:
+                    self._text(f"SetkVBase bus={bus} kVLN={spec.nominal_v / 1000:.8g}")
+            self._dss.Solution.Solve()
+            return self._read_circuit()
+
+    def _read_circuit(self) -> Circuit:
+        self.circuit = circuit_reader.read_circuit(self._dss)
+        self._index_circuit = _Index(self._dss, self.circuit)
+        self._set_w = np.array([load.power_w for load in self.circuit.loads])
+        self._set_ratio = np.full(len(self._set_w), np.nan)
+        self._taps = self._read_taps()
+        return self.circuit
+
+    def use_local_regulators(self, local: bool) -> None:
+        """Let the circuit's own regulator controls act, or leave taps to `set_tap`."""
+        for regulator in self.circuit.regulators:
+            self._text(f"RegControl.{regulator.name}.enabled={'yes' if local else 'no'}")
+        self._local_regulators = local
+        kinds = {str(name).split(".")[0].lower() for name in self._dss.Circuit.AllElementNames()}
+        controlled = local or not kinds.isdisjoint(_OTHER_CONTROLS)
+        self._text(f"Set ControlMode={'Static' if controlled else 'Off'}")
+
+    # --- setting ------------------------------------------------------------------------------
+
+    def set_loads(self, power_w: FloatArray, power_var: FloatArray) -> None:
+        """Set all loads, in the order of `circuit.loads`. Only what changed is touched."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = power_var / power_w
+        # A load of 0 W has no power factor to keep: NaN compares unequal and sets kvar again.
+        same_ratio = np.abs(ratio - self._set_ratio) < 1e-9
+        unchanged = same_ratio & (power_w == self._set_w)
+        self._set_w, self._set_ratio = power_w.copy(), ratio
+        loads = self._dss.Loads
+        following: Callable[[], int] = loads.Next
+        set_kw: Callable[[float], None] = loads.kW
+        set_kvar: Callable[[float], None] = loads.kvar
+        loads.First()
+        rows = zip(
+            (power_w * 1e-3).tolist(),
+            (power_var * 1e-3).tolist(),
+            unchanged.tolist(),
+            same_ratio.tolist(),
+            strict=True,
+        )
+        for kw, kvar, as_before, same in rows:
+            if not as_before:
+                set_kw(kw)
+                if not same:
+                    set_kvar(kvar)
+            following()
+
+    def set_tap(self, regulator: str, tap: int) -> None:
+        """Move a tap to a position counted from neutral; GridError if there is none such."""
+        data = next((r for r in self.circuit.regulators if r.name == regulator.lower()), None)
+        if data is None:
+            known = ", ".join(r.name for r in self.circuit.regulators) or "none"
+            raise GridError(f"regulator {regulator} is not in the circuit; it has: {known}")
+        if not data.lowest <= tap <= data.highest:
+            raise GridError(
+                f"tap {tap} of {regulator} is out of range {data.lowest}..{data.highest}"
+            )
+        self._dss.Transformers.Name(data.element.split(".", 1)[1])
+        self._dss.Transformers.Wdg(data.winding)
+        self._dss.Transformers.Tap(1 + tap * data.step_pu)
+        self._taps[data.name] = tap
+
+    def set_switch(self, branch: str, closed: bool, phase: int | None = None) -> None:
+        """Open or close one branch, or with `phase` one conductor of it, at its first terminal."""
+        data = next((b for b in self.circuit.branches if b.name == branch.lower()), None)
+        if data is None:
+            raise GridError(f"branch {branch} is not in the circuit; expected such as line.<name>")
+        if phase is not None and phase not in data.phases:
+            raise GridError(f"branch {branch} has no phase {phase}")
+        self._switch(data.name, closed, 0 if phase is None else data.phases.index(phase) + 1)
+
+    def set_service(self, load: str, closed: bool) -> None:
+        """Open or close a customer: the drop of a drawn one, the load itself of any other."""
+        branch = f"line.{load}"
+        drawn = any(b.name == branch and b.bus2 == load for b in self.circuit.branches)
+        if not drawn and all(known.name != load for known in self.circuit.loads):
+            raise GridError(f"load {load} is not in the circuit")
+        self._switch(branch if drawn else f"load.{load}", closed, 0)
+
+    def _switch(self, element: str, closed: bool, conductor: int) -> None:
+        self._dss.Circuit.SetActiveElement(element)
+        act = self._dss.CktElement.Close if closed else self._dss.CktElement.Open
+        act(1, conductor)
+
+    def set_capacitor(self, name: str, closed: bool) -> None:
+        """Switch all steps of a capacitor bank."""
+        if all(capacitor.name != name.lower() for capacitor in self.circuit.capacitors):
+            known = ", ".join(c.name for c in self.circuit.capacitors) or "none"
+            raise GridError(f"capacitor {name} is not in the circuit; it has: {known}")
+        self._dss.Capacitors.Name(name)
+        self._dss.Capacitors.States([int(closed)] * int(self._dss.Capacitors.NumSteps()))
+
+    def apply_fault(self, fault: FaultSpec) -> None:
+        """Put a short circuit on a bus, or change the one of that name."""
+        bus = self.circuit.bus(fault.bus)
+        if bus is None:
+            raise GridError(f"fault {fault.name}: bus {fault.bus} is not in the circuit")
+        missing = set(fault.phases) - set(bus.phases)
+        if missing or not fault.phases or (len(fault.phases) == 1 and not fault.ground):
+            raise GridError(
+                f"fault {fault.name}: expected phases of bus {fault.bus} ({bus.phases}), "
+                f"one with ground or several; got {fault.phases}"
+            )
+        if not 1e-6 <= fault.ohm <= 1e6:
+            raise GridError(f"fault {fault.name}: expected 1e-6 to 1e6 ohm, got {fault.ohm}")
+        first, second = _fault_nodes(fault)
+        verb = "Edit" if fault.name in self._faults else "New"
+        with user_errors(f"fault {fault.name}"):
+            self._text(
+                f"{verb} Fault.{fault.name} phases={len(first)} bus1={_join(fault.bus, first)}"
+                f" bus2={_join(fault.bus, second)} r={fault.ohm:g} enabled=yes"
+            )
+        self._faults.add(fault.name)
+
+    def clear_fault(self, name: str) -> None:
+        """Take a short circuit away; one that is not there is no error."""
+        if name in self._faults:
+            self._text(f"Fault.{name}.enabled=no")
+
+    # --- solving ------------------------------------------------------------------------------
+
+    def solve(self) -> Solution:
+        """Solve from the solution before; if that diverges, once more from a linear start."""
+        problem = self._solve_once()
+        if problem is not None:
+            self._text("Set LoadModel=Admittance")
+            self._solve_once()
+            self._text("Set LoadModel=PowerFlow")
+            problem = self._solve_once()
+        return self._read_solution(problem)
+
+    def _solve_once(self) -> str | None:
+        try:
+            self._dss.Solution.Solve()
+        except DSSException as error:
+            if error.args[0] == _CONTROL_ITERATIONS_EXCEEDED:
+                return f"the controls did not settle in {MAX_CONTROL_ITERATIONS} iterations"
+            return one_line(str(error.args[-1]), "OpenDSS")
+        if not self._dss.Solution.Converged():
+            return f"the power flow did not converge in {MAX_ITERATIONS} iterations"
+        return None
+
+    def _read_solution(self, problem: str | None) -> Solution:
+        if self._local_regulators:
+            self._taps = self._read_taps()
+        index = self._index_circuit
+        volts: ComplexArray = np.array(self._arrays.AllBusVolts).view(np.complex128)
+        flows = np.asarray(self._arrays.PDElements.AllPowers) * 1000
+        losses = np.asarray(self._arrays.Losses)
+        voltages_pu = np.abs(volts) / self.circuit.node_bases_v
+        if problem is None and not np.isfinite(voltages_pu).all():
+            problem = "the power flow gave voltages that are not numbers"
+        return Solution(
+            volts=volts,
+            voltages_pu=voltages_pu,
+            taps=dict(self._taps),
+            element_w=index.first_terminals(flows[0::2]),
+            element_var=index.first_terminals(flows[1::2]),
+            source_va=index.head_va(flows, self._dss),
+            losses_va=complex(float(losses[0]), float(losses[1])),
+            converged=problem is None,
+            iterations=int(self._dss.Solution.Iterations()),
+            problem=problem,
+        )
+
+    def load_powers(self, index: int) -> ComplexArray:
+        """Return what one load draws per conductor in VA after the last solve."""
+        self._dss.Loads.Idx(index + 1)
+        count = len(self.circuit.loads[index].phases)
+        values = np.asarray(self._dss.CktElement.Powers()) * 1000
+        return np.asarray(values[0::2] + 1j * values[1::2])[:count]
+
+    def _read_taps(self) -> dict[str, int]:
+        taps = {}
+        transformers = self._dss.Transformers
+        for regulator in self.circuit.regulators:
+            transformers.Name(regulator.element.split(".", 1)[1])
+            transformers.Wdg(regulator.winding)
+            taps[regulator.name] = round((float(transformers.Tap()) - 1) / regulator.step_pu)
+        return taps
+
+    def _text(self, command: str) -> None:
+        self._dss.Text.Command(command)
+
+
+def _fault_nodes(fault: FaultSpec) -> tuple[list[int], list[int]]:
+    """Return the two ends of the fault's resistors: to ground, or from phase to phase."""
+    phases = list(fault.phases)
+    if fault.ground:
+        return phases, [0] * len(phases)
+    return phases[:-1], phases[1:]
+
+
+def _join(bus: str, nodes: Sequence[int]) -> str:
+    return bus + "".join(f".{node}" for node in nodes)
+
+
+class _Index:
+    """Where the first terminals and the head lie in the flat array of all branch powers."""
+
+    def __init__(self, dss: Any, circuit: Circuit) -> None:
+        conductors = np.asarray(dss.PDElements.AllNumConductors(), dtype=np.intp)
+        terminals = np.asarray(dss.PDElements.AllNumTerminals(), dtype=np.intp)
+        starts = np.concatenate(([0], np.cumsum(conductors * terminals)[:-1])).astype(np.intp)
+        self._columns: NDArray[np.intp] = np.concatenate(
+            [np.arange(s, s + n) for s, n in zip(starts, conductors, strict=True)]
+        )
+        self._rows: NDArray[np.intp] = np.concatenate(([0], np.cumsum(conductors)[:-1]))
+        name, terminal = circuit_reader.head_element(dss)
+        dss.Circuit.SetActiveElement(name)
+        count = int(dss.CktElement.NumConductors())
+        order = dss.CktElement.NodeOrder()[(terminal - 1) * count : terminal * count]
+        self._head_name = name
+        self._head_phases = np.array([node - 1 for node in order[:3] if node in (1, 2, 3)])
+        # Power enters the feeder through the head: out of a transformer's secondary and out of
+        # the source, into the first terminal of a line.
+        self._head_sign = 1.0 if name.startswith("line.") and terminal == 1 else -1.0
+        self._head_start: int | None = None
+        if name in circuit.elements:
+            row = circuit.elements.index(name)
+            self._head_start = int(starts[row]) + (terminal - 1) * count
+
+    def first_terminals(self, values: FloatArray) -> FloatArray:
+        """Sum the conductors of each element's first terminal."""
+        return np.asarray(np.add.reduceat(values[self._columns], self._rows))
+
+    def head_va(self, flows: FloatArray, dss: Any) -> ComplexArray:
+        """Return what enters the feeder, per phase, in VA."""
+        if self._head_start is None:
+            dss.Circuit.SetActiveElement(self._head_name)
+            flows, start = np.asarray(dss.CktElement.Powers()) * 1000, 0
+        else:
+            start = self._head_start
+        pairs = flows.view(np.complex128)[start : start + len(self._head_phases)]
+        result = np.zeros(3, dtype=np.complex128)
+        result[self._head_phases] = self._head_sign * pairs
+        return result

@@ -1,0 +1,218 @@
+"""What the simulation asks of a power-flow engine, and the plain data it gets back.
+
+Powers are in W and var, positive when they flow into a load. Voltages are per unit of the bus's
+phase-to-neutral base. A node is `bus.phase`, lower case, such as `671.1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+#: Below this magnitude a node counts as de-energised: an island reads 0, a bolted fault does not.
+DEAD_PU = 1e-3
+
+
+class GridError(Exception):
+    """A mistake of the user or trouble of the solver, in one line that says what and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class BusData:
+    """One bus. `kv_base` is phase to neutral; `xy` is None where the circuit gives no place."""
+
+    name: str
+    phases: tuple[int, ...]
+    kv_base: float
+    xy: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BranchData:
+    """A line, switch, transformer or other series element between two buses.
+
+    `name` is the engine's full name (`line.650_632`), `length_m` is 0 where there is none and
+    `regulator` names the regulator that moves its taps.
+    """
+
+    name: str
+    kind: str
+    bus1: str
+    bus2: str
+    phases: tuple[int, ...]
+    length_m: float = 0.0
+    normal_amps: float = 0.0
+    regulator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadData:
+    """A load of the circuit as its file gives it; `nodes` are those of its terminals."""
+
+    name: str
+    bus: str
+    phases: tuple[int, ...]
+    power_w: float
+    power_var: float
+    delta: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegulatorData:
+    """A transformer winding whose tap moves: `tap` counts steps from the neutral position."""
+
+    name: str
+    element: str
+    winding: int
+    bus: str
+    phases: tuple[int, ...]
+    lowest: int
+    highest: int
+    step_pu: float
+
+
+@dataclass(frozen=True, slots=True)
+class CapacitorData:
+    """A switchable capacitor bank."""
+
+    name: str
+    bus: str
+    phases: tuple[int, ...]
+    power_var: float
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """What does not change from step to step. `nodes` is the order of every node array."""
+
+    name: str
+    head_bus: str
+    nodes: tuple[str, ...]
+    node_bases_v: FloatArray
+    buses: tuple[BusData, ...]
+    branches: tuple[BranchData, ...]
+    loads: tuple[LoadData, ...]
+    regulators: tuple[RegulatorData, ...]
+    capacitors: tuple[CapacitorData, ...]
+    elements: tuple[str, ...]
+
+    def bus(self, name: str) -> BusData | None:
+        """Return the bus of that name, whatever its case, or None."""
+        wanted = name.lower()
+        return next((bus for bus in self.buses if bus.name == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """One power flow. Arrays are copies: they stay true when the engine solves again.
+
+    `volts` are complex phase-to-ground voltages in V at `Circuit.nodes`; `element_w/var` flow into
+    the first terminal of `Circuit.elements`; `source_va[p]` enters the feeder at its head on
+    phase `p` (complex, P + jQ).
+    """
+
+    volts: ComplexArray
+    voltages_pu: FloatArray
+    taps: Mapping[str, int]
+    element_w: FloatArray
+    element_var: FloatArray
+    source_va: ComplexArray
+    losses_va: complex
+    converged: bool
+    iterations: int
+    problem: str | None = None
+
+    @property
+    def angles_deg(self) -> FloatArray:
+        """Phase-to-ground angles in degrees, in the order of `Circuit.nodes`."""
+        return np.degrees(np.angle(self.volts))
+
+    @property
+    def dead(self) -> NDArray[np.bool_]:
+        """Which nodes are de-energised."""
+        return self.voltages_pu < DEAD_PU
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """A customer's connection: service transformer, drop with its switch, one metered load.
+
+    `nominal_v` is phase to neutral at the meter. Without `kva` there is no transformer and
+    `nominal_v` is that of the bus. Impedances of the drop are per conductor.
+    """
+
+    name: str
+    bus: str
+    phases: tuple[int, ...]
+    nominal_v: float
+    kva: float | None = 25.0
+    r_percent: float = 1.2
+    x_percent: float = 2.04
+    drop_m: float = 30.0
+    drop_ohm_per_km: float = 0.42
+    drop_x_ohm_per_km: float = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """A short circuit at a bus: between `phases`, and to ground with `ground`."""
+
+    name: str
+    bus: str
+    phases: tuple[int, ...]
+    ground: bool
+    ohm: float
+
+
+class GridEngine(Protocol):
+    """One circuit in one solver. Not safe for threads: all calls come from one thread."""
+
+    circuit: Circuit
+
+    def compile(self, path: Path) -> Circuit:
+        """Read a feeder file; GridError names file and line of a mistake."""
+        ...
+
+    def add_services(self, services: Sequence[ServiceSpec]) -> Circuit:
+        """Draw customers; their loads follow those of the file, in the order given."""
+        ...
+
+    def use_local_regulators(self, local: bool) -> None:
+        """Let the circuit's own regulator controls act, or leave taps to `set_tap`."""
+        ...
+
+    def set_loads(self, power_w: FloatArray, power_var: FloatArray) -> None:
+        """Set all loads, in the order of `circuit.loads`."""
+        ...
+
+    def load_powers(self, index: int) -> ComplexArray:
+        """Return what one load draws per phase in VA after the last solve."""
+        ...
+
+    def set_tap(self, regulator: str, tap: int) -> None: ...
+
+    def set_switch(self, branch: str, closed: bool, phase: int | None = None) -> None:
+        """Open or close one branch of `circuit.branches`, one conductor of it with `phase`."""
+        ...
+
+    def set_service(self, load: str, closed: bool) -> None:
+        """Open or close a customer's service by the name of its load."""
+        ...
+
+    def set_capacitor(self, name: str, closed: bool) -> None: ...
+
+    def apply_fault(self, fault: FaultSpec) -> None: ...
+
+    def clear_fault(self, name: str) -> None: ...
+
+    def solve(self) -> Solution:
+        """Solve; a solution that did not converge says so in `problem` and is not to be used."""
+        ...
