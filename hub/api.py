@@ -2,7 +2,8 @@
 
 from hub.bus import Last
 from hub.clock import Clock
-from hub.duration import ConfigPath, Duration
+from hub.config_path import ConfigPath
+from hub.duration import Duration
 from hub.errors import ConfigProblemError, HubError, NotServed, Rejected, Unavailable
 from hub.hookspecs import Route, hookimpl
 from hub.houses import Battery, ElectricVehicle, House, Load, Service, Solar, WalletAddress

@@ -1,0 +1,186 @@
+"""Finds plugin types by name and collects what plugins contribute, through pluggy.
+
+A type's name is the name of its folder, or `folder/type` where a folder offers several. Folders are
+looked up, in this order, in `plugins/` beside the user's hub.yaml, in the hub's own `plugins/`
+package, and among the installed entry points of the group `microgrid_hub.plugins`. Only what is
+named is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from hub import hookspecs
+from hub.errors import PluginLoadError
+from hub.plugin import Plugin
+
+__all__ = ["Loader", "PluginLoadError"]
+
+GROUP = "microgrid_hub.plugins"
+PROJECT = "microgrid_hub"
+
+
+class Loader:
+    """The plugin types that one hub can reach."""
+
+    def __init__(self, base_dir: Path | None = None) -> None:
+        self.base_dir = base_dir
+        self.manager = pluggy.PluginManager(PROJECT)
+        self.manager.add_hookspecs(hookspecs)
+        self._types: dict[str, type[Plugin[Any]]] = {}
+        self._entry_points: dict[str, EntryPoint] | None = None
+
+    def resolve(self, use: str) -> type[Plugin[Any]] | None:
+        """Return the plugin class for `use:`, or None if there is no such type.
+
+        Raises `PluginLoadError` if there is one and its code is at fault.
+        """
+        folder, _, inner = use.partition("/")
+        if use not in self._types:
+            self.load(folder)
+        return self._types.get(inner or use)
+
+    def load(self, name: str) -> bool:
+        """Import the plugin module of that name and register its hooks; False if there is none."""
+        module = self._import(name)
+        if module is None:
+            return False
+        if self.manager.is_registered(module):
+            return True
+        try:
+            self.manager.register(module, name=name)
+            self.manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            if self.manager.is_registered(module):
+                self.manager.unregister(module)
+            raise PluginLoadError(f"plugin {name!r}: {' '.join(str(error).split())}") from error
+        self._collect(name, module)
+        return True
+
+    def _collect(self, name: str, module: ModuleType) -> None:
+        hook = getattr(module, "hub_plugin_types", None)
+        if hook is None:
+            return
+        for type_name, cls in hook().items():
+            if not (isinstance(cls, type) and issubclass(cls, Plugin)):
+                raise PluginLoadError(
+                    f"plugin {name!r}: hub_plugin_types gives {cls!r} for {type_name!r}, "
+                    f"which is no subclass of hub.api.Plugin"
+                )
+            self._types.setdefault(type_name, cls)
+
+    def known_types(self) -> list[str]:
+        """Names that `use:` may take, by what is there to import; nothing is imported for it."""
+        names = {*self._folders(self.base_dir and self.base_dir / "plugins"), *self._installed()}
+        names.update(self._folders(_builtin_dir()))
+        names.update(self._types)
+        return sorted(name for name in names if not name.endswith("_link"))
+
+    def link_factory(self, scheme: str) -> Any:
+        """Return the function that opens links of a URL scheme; None if nobody registered it.
+
+        The transport for `mqtt` is looked for in the plugin `mqtt_link`, and so on.
+        """
+        for name in (f"{scheme}_link", f"{scheme.rstrip('s')}_link"):
+            if self.load(name):
+                break
+        factories: dict[str, Any] = {}
+        for provided in self.manager.hook.hub_link_factories():
+            factories.update(provided)
+        return factories.get(scheme)
+
+    def origin(self, use: str) -> str:
+        """Return where a loaded type comes from, for people."""
+        cls = self._types.get(use)
+        module = sys.modules.get(cls.__module__) if cls else None
+        return str(getattr(module, "__file__", "?"))
+
+    def _import(self, name: str) -> ModuleType | None:
+        if not name.isidentifier():
+            return None
+        own = self._import_beside(name)
+        if own is not None:
+            return own
+        if (_builtin_dir() / name / "plugin.py").is_file():
+            return _guarded(name, lambda: importlib.import_module(f"plugins.{name}.plugin"))
+        point = self._installed().get(name)
+        return None if point is None else _guarded(name, point.load)
+
+    def _import_beside(self, name: str) -> ModuleType | None:
+        """Import from the `plugins/` folder beside hub.yaml: `name.py` or `name/plugin.py`."""
+        if self.base_dir is None or (self.base_dir / "plugins").resolve() == _builtin_dir():
+            return None
+        folder = self.base_dir / "plugins"
+        single, package = folder / f"{name}.py", folder / name / "plugin.py"
+        path = single if single.is_file() else package
+        if not path.is_file():
+            return None
+        module_name = f"hub_user_plugins.{name}"
+        if module_name in sys.modules and sys.modules[module_name].__file__ == str(path):
+            return sys.modules[module_name]
+        spec = importlib.util.spec_from_file_location(
+            module_name, path, submodule_search_locations=[str(path.parent)]
+        )
+        if spec is None or spec.loader is None:
+            return None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        loader = spec.loader
+        try:
+            _guarded(name, lambda: loader.exec_module(module))
+        except PluginLoadError:
+            del sys.modules[module_name]
+            raise
+        return module
+
+    def _installed(self) -> dict[str, EntryPoint]:
+        if self._entry_points is None:
+            self._entry_points = {point.name: point for point in entry_points(group=GROUP)}
+        return self._entry_points
+
+    @staticmethod
+    def _folders(folder: Path | None) -> list[str]:
+        if folder is None or not folder.is_dir():
+            return []
+        return [
+            path.stem
+            for path in folder.iterdir()
+            if not path.name.startswith(("_", "."))
+            and (path.suffix == ".py" or (path / "plugin.py").is_file())
+        ]
+
+
+def _builtin_dir() -> Path:
+    spec = importlib.util.find_spec("plugins")
+    locations = list(spec.submodule_search_locations or []) if spec else []
+    return Path(locations[0]).resolve() if locations else Path("/nonexistent")
+
+
+def _guarded(name: str, load: Any) -> Any:
+    """Import a plugin's code; what it raises becomes one sentence with file and line."""
+    try:
+        return load()
+    except PluginLoadError:
+        raise
+    except Exception as error:
+        where = _where(error)
+        raise PluginLoadError(
+            f"plugin {name!r} cannot be loaded: {type(error).__name__}: {error}{where}"
+        ) from error
+
+
+def _where(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return f" ({error.filename}:{error.lineno})"
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})" if trace else ""

@@ -1,0 +1,272 @@
+"""The context of one plugin instance: does what `Context` promises and takes it all back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from hub.bus import Handler, Last
+from hub.commands import CommandHandler
+from hub.errors import ConfigProblemError, Unavailable
+from hub.link import Link, LinkOptions
+from hub.messages import Command, CommandResult, Message
+from hub.plugin import Context
+from hub.scheduler import Job, cron, interval, once
+from hub.services import Answerer
+from hub.virtual import VirtualLoop
+
+if TYPE_CHECKING:
+    from hub.core import Hub
+    from hub.supervisor import Supervised
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MIN_JOB_TIMEOUT_S = 30.0
+
+
+class PluginContext(Context):
+    """Made afresh for every start of a plugin; closed after its stop."""
+
+    def __init__(self, hub: Hub, supervised: Supervised) -> None:
+        self._hub = hub
+        self._supervised = supervised
+        self.name = supervised.spec.name
+        self.hub_name = hub.config.hub.name
+        self.log = logging.getLogger(f"hub.plugins.{self.name}")
+        self.clock = hub.clock
+        self.houses = hub.config.houses
+        self.base_dir = hub.base_dir
+        self.data_dir = hub.data_dir
+        self.time_lapse = hub.clock.time_lapse
+        self.virtual = hub.virtual is not None
+        self.random = random.Random(zlib.crc32(f"{hub.seed}/{self.name}".encode()))
+        self.ledger = hub.ledger
+        self.history = hub.history
+        self.published = 0
+        self.closed = False
+        self._undo: list[Callable[[], None]] = []
+        self._links: list[Link] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread: ThreadPoolExecutor | None = None
+
+    # -- messages --
+
+    def publish(self, message: Message) -> None:
+        self.published += 1
+        self._hub.bus.publish(message)
+
+    def subscribe(self, topic_filter: str, handler: Handler) -> Callable[[], None]:
+        subscription = self._hub.bus.subscribe(
+            topic_filter,
+            handler,
+            owner=self.name,
+            on_error=partial(self._supervised.handler_failed, topic_filter),
+        )
+        self._undo.append(subscription.close)
+        return subscription.close
+
+    def last(self, topic: str, *, stale_after_s: float | None = None) -> Last | None:
+        return self._hub.bus.last(topic, stale_after_s=stale_after_s)
+
+    def last_matching(self, topic_filter: str) -> Mapping[str, Last]:
+        return self._hub.bus.last_matching(topic_filter)
+
+    # -- commands and questions --
+
+    def handle(self, target: str, handler: CommandHandler) -> None:
+        try:
+            self._undo.append(self._hub.commands.register(target, handler, self.name))
+        except ValueError as error:
+            raise ConfigProblemError(str(error)) from None
+
+    async def send(self, command: Command) -> CommandResult:
+        return await self._hub.commands.send(command)
+
+    def serve(self, name: str, answerer: Answerer) -> None:
+        try:
+            self._undo.append(self._hub.services.register(name, answerer, self.name))
+        except ValueError as error:
+            raise ConfigProblemError(str(error)) from None
+
+    async def ask(self, name: str, request: Any = None, timeout_s: float = 10.0) -> Any:
+        return await self._hub.services.ask(name, request, timeout_s)
+
+    @property
+    def services(self) -> Mapping[str, str]:
+        return self._hub.services.names
+
+    # -- time --
+
+    def every(
+        self,
+        seconds: float,
+        function: Callable[[], Awaitable[None]],
+        *,
+        name: str | None = None,
+        timeout_s: float | None = None,
+        now: bool = False,
+    ) -> Job:
+        start = self.clock.now() + timedelta(seconds=0 if now else seconds)
+        limit_s = max(MIN_JOB_TIMEOUT_S, 3 * seconds) if timeout_s is None else timeout_s
+        return self._job(function, interval(seconds, start), name, limit_s)
+
+    def at(
+        self, when: datetime, function: Callable[[], Awaitable[None]], *, name: str | None = None
+    ) -> Job:
+        return self._job(function, once(max(when, self.clock.now())), name, 4 * MIN_JOB_TIMEOUT_S)
+
+    def cron(
+        self,
+        expression: str,
+        function: Callable[[], Awaitable[None]],
+        *,
+        name: str | None = None,
+    ) -> Job:
+        try:
+            trigger = cron(expression)
+        except ValueError as error:
+            raise ConfigProblemError(f"{expression!r} is no cron line: {error}") from None
+        return self._job(function, trigger, name, 4 * MIN_JOB_TIMEOUT_S)
+
+    def _job(
+        self,
+        function: Callable[[], Awaitable[None]],
+        trigger: Any,
+        name: str | None,
+        limit_s: float,
+    ) -> Job:
+        label = name or getattr(function, "__name__", "job")
+
+        async def run() -> None:
+            try:
+                async with asyncio.timeout(limit_s):
+                    await function()
+            except TimeoutError:
+                self._supervised.job_failed(label, f"took longer than {limit_s:g} s")
+            except Unavailable as error:
+                self._supervised.job_failed(label, str(error), expected=True)
+            except Exception as error:
+                self._supervised.job_failed(label, f"{type(error).__name__}: {error}", error=error)
+            else:
+                self._supervised.job_passed(label)
+
+        job = self._hub.scheduler.add(f"{self.name}/{label}", run, trigger)
+        self._undo.append(job.cancel)
+        return job
+
+    # -- work --
+
+    def background(self, work: Awaitable[None], *, name: str) -> asyncio.Task[None]:
+        async def guarded() -> None:
+            await work
+
+        task = asyncio.get_running_loop().create_task(guarded(), name=f"task:{self.name}/{name}")
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._ended, name))
+        return task
+
+    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and not self.closed:
+            error = task.exception()
+            if error is not None:
+                self._supervised.crashed(error, f"task {name!r}")
+
+    async def run_blocking(
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"plugin-{self.name}")
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, partial(function, *args, **kwargs)
+        )
+
+    @asynccontextmanager
+    async def outside(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, VirtualLoop):
+            with loop.outside():
+                yield
+        else:
+            yield
+
+    async def connect(
+        self,
+        url: str,
+        *,
+        client_id: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        will_topic: str | None = None,
+        will_payload: bytes = b"",
+    ) -> Link:
+        options = LinkOptions(
+            url=url,
+            client_id=client_id or f"{self.hub_name}-{self.name}",
+            username=username,
+            password=password,
+            will_topic=will_topic,
+            will_payload=will_payload,
+        )
+        if self.virtual:
+            link: Link = self._hub.loopback.connect(options)
+        else:
+            scheme = urlsplit(url).scheme
+            factory = self._hub.loader.link_factory(scheme)
+            if factory is None:
+                raise ConfigProblemError(
+                    f"no plugin connects to {scheme or 'no scheme'!r} addresses; "
+                    f"expected one such as mqtt://127.0.0.1:1883"
+                )
+            link = factory(options)
+        self._links.append(link)
+        return link
+
+    # -- state --
+
+    def degraded(self, reason: str) -> None:
+        if not self.closed:
+            self._supervised.report("self", reason)
+
+    def online(self) -> None:
+        if not self.closed:
+            self._supervised.report("self", None)
+
+    # -- the hub itself --
+
+    def hub_state(self) -> Mapping[str, Any]:
+        return self._hub.state()
+
+    async def reload(self) -> Mapping[str, Any]:
+        return await self._hub.reload()
+
+    def plugin_hooks(self) -> Any:
+        return self._hub.loader.manager.hook
+
+    # -- the end --
+
+    async def close(self) -> None:
+        """Release everything that was registered, latest first. Idempotent."""
+        self.closed = True
+        undo, self._undo = self._undo[::-1], []
+        for release in undo:
+            release()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        links, self._links = self._links[::-1], []
+        for link in links:
+            await link.close()
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._thread = None
