@@ -120,7 +120,7 @@ class Subscription:
 
     def _failed(self, error: Exception) -> None:
         if self._on_error is None:
-            log.exception("%s: handler of %s raised", self.owner, self.filter, exc_info=error)
+            log.error("%s: handler of %s raised", self.owner, self.filter, exc_info=error)
         else:
             self._on_error(error)
 

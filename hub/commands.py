@@ -92,9 +92,7 @@ class CommandRouter:
             )
         target = self._targets.setdefault(command.target, _Target())
         future: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        heapq.heappush(
-            target.waiting, (-command.priority, next(self._order), command, future)
-        )
+        heapq.heappush(target.waiting, (-command.priority, next(self._order), command, future))
         if target.worker is None:
             target.worker = asyncio.get_running_loop().create_task(
                 self._work(command.target, target), name=f"command:{command.target}"
@@ -110,9 +108,7 @@ class CommandRouter:
     def _find(self, target: str) -> Registration | None:
         """The most specific pattern wins: more literal levels, then the earlier one."""
         found = [r for r in self._handlers if matches(r.parts, target)]
-        return max(
-            found, key=lambda r: sum(p not in ("+", "#") for p in r.parts), default=None
-        )
+        return max(found, key=lambda r: sum(p not in ("+", "#") for p in r.parts), default=None)
 
     async def _work(self, name: str, target: _Target) -> None:
         while target.waiting:
@@ -128,13 +124,13 @@ class CommandRouter:
 
     async def _carry_out(self, command: Command, target: _Target) -> CommandResult:
         held = target.held_until
-        if held is not None and held > self._now() and target.held_by is not None:
-            if command.priority < target.held_by:
-                who = target.held_by.name.lower().replace("_", " ")
-                left_s = (held - self._now()).total_seconds()
-                return self._answer(
-                    command, CommandStatus.REJECTED, f"held by {who} for {left_s:.0f} s more"
-                )
+        holder = target.held_by if held is not None and held > self._now() else None
+        if held is not None and holder is not None and command.priority < holder:
+            who = holder.name.lower().replace("_", " ")
+            left_s = (held - self._now()).total_seconds()
+            return self._answer(
+                command, CommandStatus.REJECTED, f"held by {who} for {left_s:.0f} s more"
+            )
         registration = self._find(command.target)
         if registration is None:
             return self._answer(command, CommandStatus.REJECTED, "its handler has stopped")

@@ -63,7 +63,8 @@ class Link(ABC):
         self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False
     ) -> None:
         """Hand a message over. While the link is down, messages are queued up to a bound and then
-        the oldest is dropped and counted."""
+        the oldest is dropped and counted.
+        """
 
     @abstractmethod
     def subscribe(self, topic_filter: str, handler: LinkHandler, *, qos: int = 0) -> None:
@@ -128,11 +129,22 @@ class LoopbackLink(Link):
         return "closed" if self._closed else None
 
     async def publish(
-        self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 0,  # noqa: ARG002 - nothing is lost in memory
+        retain: bool = False,
     ) -> None:
         self._net.deliver(self._url, LinkMessage(topic, payload), retain)
 
-    def subscribe(self, topic_filter: str, handler: LinkHandler, *, qos: int = 0) -> None:
+    def subscribe(
+        self,
+        topic_filter: str,
+        handler: LinkHandler,
+        *,
+        qos: int = 0,  # noqa: ARG002 - nothing is lost in memory
+    ) -> None:
         parts = split_filter(topic_filter)
         self._handlers.append((parts, handler))
         for topic, payload in self._net.retained(self._url).items():

@@ -112,7 +112,8 @@ class Loader:
         if (_builtin_dir() / name / "plugin.py").is_file():
             return _guarded(name, lambda: importlib.import_module(f"plugins.{name}.plugin"))
         point = self._installed().get(name)
-        return None if point is None else _guarded(name, point.load)
+        module: ModuleType | None = None if point is None else _guarded(name, point.load)
+        return module
 
     def _import_beside(self, name: str) -> ModuleType | None:
         """Import from the `plugins/` folder beside hub.yaml: `name.py` or `name/plugin.py`."""

@@ -11,7 +11,7 @@ states are conflated (the newest per topic wins), everything else is delivered w
 from __future__ import annotations
 
 import math
-import uuid
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,9 +45,18 @@ def unit_of(quantity: str) -> str:
     return unit
 
 
+_ids: random.Random = random.SystemRandom()
+
+
 def new_id() -> str:
-    """Return a fresh identifier for a command or an alarm."""
-    return uuid.uuid4().hex[:16]
+    """Return a fresh identifier for a command or an alarm: 16 hexadecimal digits."""
+    return f"{_ids.getrandbits(64):016x}"
+
+
+def seed_ids(seed: int) -> None:
+    """Make the identifiers of this process repeatable, for virtual time."""
+    global _ids  # noqa: PLW0603 - the one place that knows whether time is virtual
+    _ids = random.Random(seed)
 
 
 class Quality(StrEnum):
@@ -59,6 +68,8 @@ class Quality(StrEnum):
 
 
 class Severity(StrEnum):
+    """How urgent an alarm or a notification is."""
+
     INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
@@ -229,7 +240,8 @@ class PowerFlowQuestion:
 @dataclass(frozen=True, slots=True)
 class PowerFlowAnswer:
     """One row per case: `voltages_pu[case][node]` in the order of `nodes`; rows of cases that did
-    not converge are empty."""
+    not converge are empty.
+    """
 
     nodes: tuple[str, ...]
     voltages_pu: tuple[Sequence[float], ...]
@@ -281,6 +293,8 @@ class Notification(Message):
 
 
 class PluginState(StrEnum):
+    """The states of a plugin instance."""
+
     LOADED = "LOADED"
     STARTING = "STARTING"
     ONLINE = "ONLINE"
@@ -311,7 +325,8 @@ class PluginStatus(Message):
 @dataclass(frozen=True, slots=True)
 class ScenarioStep(Message):
     """One line of a scenario's narration. `outcome` is `running`, `passed` or `failed`; the last
-    line of a run has `last` set."""
+    line of a run has `last` set.
+    """
 
     scenario: str
     run: str
@@ -349,6 +364,8 @@ class Command:
 
 
 class CommandStatus(StrEnum):
+    """What became of a command."""
+
     DONE = "done"
     REJECTED = "rejected"
     TIMEOUT = "timeout"
@@ -400,6 +417,8 @@ class MarketEvent(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPlaced(MarketEvent):
+    """A bid or an ask entered the book."""
+
     order_id: int
     trader: str
     is_bid: bool
@@ -411,6 +430,8 @@ class OrderPlaced(MarketEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled(MarketEvent):
+    """An order left the book: by its owner, by the owner of the market, or by expiry."""
+
     order_id: int
     trader: str
     reason: str = ""
@@ -419,6 +440,8 @@ class OrderCancelled(MarketEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCleared(MarketEvent):
+    """A round of the auction ended at one price."""
+
     round: int
     mcp_wei_per_kwh: int
     qty_wh: int
@@ -428,6 +451,8 @@ class BatchCleared(MarketEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeMatched(MarketEvent):
+    """A bid was matched with an ask."""
+
     trade_id: int
     bid_id: int
     ask_id: int
@@ -441,7 +466,8 @@ class TradeMatched(MarketEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryScheduled(MarketEvent):
     """A trade is to be delivered from `start` to `end`; `buyer` and `seller` are house ids where
-    the wallet belongs to a house of `hub.yaml`, else wallet addresses."""
+    the wallet belongs to a house of `hub.yaml`, else wallet addresses.
+    """
 
     trade_id: int
     buyer: str
@@ -454,6 +480,8 @@ class DeliveryScheduled(MarketEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeSettled(MarketEvent):
+    """A trade was settled on the evidence of the meters."""
+
     trade_id: int
     buyer: str
     seller: str
@@ -467,6 +495,8 @@ class TradeSettled(MarketEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeExpired(MarketEvent):
+    """A trade was not settled in time; `penalised` is the side at fault."""
+
     trade_id: int
     penalised: str
     name: ClassVar[str] = "trade_expired"
@@ -474,6 +504,8 @@ class TradeExpired(MarketEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PenaltyApplied(MarketEvent):
+    """A deposit was slashed."""
+
     trader: str
     amount_wei: int
     name: ClassVar[str] = "penalty_applied"

@@ -69,14 +69,15 @@ class Plugin(ABC, Generic[ConfigT]):
     @abstractmethod
     async def start(self, ctx: Context) -> None:
         """Begin to work. Raise `Unavailable` if something outside is away (it is tried again) and
-        `ConfigProblemError` if only an edit of hub.yaml can help."""
+        `ConfigProblemError` if only an edit of hub.yaml can help.
+        """
 
     async def stop(self) -> None:
         """Release what the context does not."""
-        return None
+        return
 
     @classmethod
-    def check(cls, config: Any, check: CheckContext) -> list[str]:
+    def check(cls, config: Any, check: CheckContext) -> list[str]:  # noqa: ARG003
         """Look at what can be verified without starting: return a sentence per problem."""
         return []
 
@@ -129,7 +130,8 @@ class Context(ABC):
     @abstractmethod
     def handle(self, target: str, handler: CommandHandler) -> None:
         """Carry out the commands for `target` (wildcards allowed). The handler returns figures for
-        the answer or raises `Rejected`."""
+        the answer or raises `Rejected`.
+        """
 
     @abstractmethod
     async def send(self, command: Command) -> CommandResult:
@@ -187,9 +189,7 @@ class Context(ABC):
         """Run a coroutine until the plugin stops. If it raises, the plugin has crashed."""
 
     @abstractmethod
-    async def run_blocking(
-        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def run_blocking(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking function on this plugin's own single thread, calls in order."""
 
     @asynccontextmanager

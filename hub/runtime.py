@@ -145,7 +145,7 @@ class PluginContext(Context):
         name: str | None,
         limit_s: float,
     ) -> Job:
-        label = name or getattr(function, "__name__", "job")
+        label: str = name or str(getattr(function, "__name__", "job"))
 
         async def run() -> None:
             try:
@@ -182,9 +182,7 @@ class PluginContext(Context):
             if error is not None:
                 self._supervised.crashed(error, f"task {name!r}")
 
-    async def run_blocking(
-        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def run_blocking(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"plugin-{self.name}")
         return await asyncio.get_running_loop().run_in_executor(

@@ -13,9 +13,11 @@ import itertools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -70,6 +72,7 @@ def interval(seconds: float, start: datetime) -> BaseTrigger:
 
 
 def once(when: datetime) -> BaseTrigger:
+    """Return a trigger that fires at `when` and never again."""
     return DateTrigger(run_date=when, timezone=UTC)
 
 
@@ -129,17 +132,14 @@ class WallScheduler(Scheduler):
 
 
 def _remove(scheduled: Any) -> None:
-    from apscheduler.jobstores.base import JobLookupError
-
-    try:
+    with suppress(JobLookupError):  # a job that fires once is gone after it fired
         scheduled.remove()
-    except JobLookupError:
-        pass  # a job that fires once is gone after it fired
 
 
 class VirtualScheduler(Scheduler):
     """Fires jobs in virtual time: in order of time, then of registration, each one's consequences
-    settled before the next job starts."""
+    settled before the next job starts.
+    """
 
     def __init__(self, clock: Clock, loop: VirtualLoop) -> None:
         self._clock = clock
@@ -167,9 +167,7 @@ class VirtualScheduler(Scheduler):
     async def _drive(self) -> None:
         while True:
             self._added.clear()
-            wait_s = (
-                (self._due[0][0] - self._clock.now()).total_seconds() if self._due else None
-            )
+            wait_s = (self._due[0][0] - self._clock.now()).total_seconds() if self._due else None
             if wait_s is None or wait_s > 0:
                 # A job added meanwhile may be due sooner.
                 try:

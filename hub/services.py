@@ -37,7 +37,8 @@ class Services:
 
     async def ask(self, name: str, request: Any = None, timeout_s: float = 10.0) -> Any:
         """Return the answer. Raises `NotServed` if nobody answers, `Unavailable` if too late;
-        what the answerer raises passes through."""
+        what the answerer raises passes through.
+        """
         entry = self._answerers.get(name)
         if entry is None:
             raise NotServed(f"nobody answers {name!r}: the plugin that does is absent or stopped")

@@ -56,14 +56,15 @@ class Database:
 
     async def run(self, function: Callable[[Connection], T]) -> T:
         """Run `function(connection)` in one transaction: committed if it returns, rolled back if
-        it raises."""
+        it raises.
+        """
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, self._transact, function
         )
 
     async def create(self, tables: MetaData) -> None:
         """Create the tables that are not there yet."""
-        await self.run(lambda connection: tables.create_all(connection))
+        await self.run(tables.create_all)
 
     async def close(self) -> None:
         """Finish what is under way and close. Idempotent."""

@@ -151,9 +151,13 @@ class Supervised:
                 self._lost = True
         else:
             self.log.error(
-                "crashed: %s; restart %d of %d in %.0f s", text, self._attempt, MAX_RESTARTS, delay_s,
+                "crashed: %s; restart %d of %d in %.0f s",
+                text,
+                self._attempt,
+                MAX_RESTARTS,
+                delay_s,
                 exc_info=None if isinstance(error, HubError) else error,
-            )  # fmt: skip
+            )
         self._retry_in_s = delay_s
         self._set(PluginState.BACKOFF, text)
         await asyncio.sleep(delay_s)

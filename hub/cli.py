@@ -1,0 +1,330 @@
+"""The command line. Exit status: 0 yes or done, 1 no or failed, 2 your input is at fault."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hub import __version__
+from hub.errors import HubError
+
+if TYPE_CHECKING:
+    from hub.config import HubConfig
+    from hub.loader import Loader
+
+app = typer.Typer(
+    name="hub",
+    help="Microgrid Hub: a market, a fault agent and a grid control agent for a neighbourhood.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", envvar="HUB_CONFIG", help="the hub's file")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
+DEFAULT = Path("hub.yaml")
+
+
+class BadInput(Exception):
+    """What the user gave is at fault; the lines say how."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def _load(path: Path) -> tuple[HubConfig, Loader]:
+    from hub.config import ConfigError, load
+    from hub.loader import Loader
+
+    loader = Loader(path.parent.absolute())
+    try:
+        return load(path, loader.resolve, known_types=loader.known_types()), loader
+    except ConfigError as error:
+        raise BadInput(*(str(problem) for problem in error.problems)) from None
+
+
+def _print_json(data: Any) -> None:
+    from hub.encoding import plain
+
+    typer.echo(json.dumps(plain(data), indent=1, allow_nan=False))
+
+
+@app.command()
+def run(
+    config: ConfigOption = DEFAULT,
+    safe: Annotated[
+        bool, typer.Option("--safe", help="start the core and the page alone, no other plugin")
+    ] = False,
+) -> None:
+    """Run the hub until it is told to stop (Ctrl-C, SIGTERM). SIGHUP reloads the file."""
+    from hub.run import run as run_hub
+
+    loaded, loader = _load(config)
+    raise typer.Exit(run_hub(loaded, loader, safe=safe))
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Check a hub's file, and offline all that it names. Nothing is started."""
+    from hub.check import check_plugins
+
+    loaded, loader = _load(config)
+    outcome = check_plugins(loaded, loader)
+    if as_json:
+        _print_json(
+            {"ok": not outcome.problems, "problems": outcome.problems,
+             "warnings": loaded.warnings, "unchecked": outcome.unchecked}
+        )  # fmt: skip
+    else:
+        for warning in loaded.warnings:
+            typer.echo(f"warning: {warning}")
+        for problem in outcome.problems:
+            typer.echo(problem, err=True)
+        if not outcome.problems:
+            plugins, houses = len(loaded.plugins), len(loaded.houses)
+            typer.echo(f"{config}: no mistakes in {plugins} plugins and {houses} houses")
+        for sentence in outcome.unchecked:
+            typer.echo(f"not checked: {sentence}")
+    raise typer.Exit(2 if outcome.problems else 0)
+
+
+@app.command()
+def schema(config: ConfigOption = DEFAULT) -> None:
+    """Print the JSON schema of hub.yaml, for editors."""
+    from hub.config_schema import schema as make_schema
+    from hub.loader import Loader, PluginLoadError
+
+    loader = Loader(config.parent.absolute())
+    types = {}
+    for name in loader.known_types():
+        try:
+            found = loader.resolve(name)
+        except PluginLoadError as error:
+            typer.echo(f"left out: {error}", err=True)
+            continue
+        if found is not None:
+            types[name] = found
+    _print_json(make_schema(types))
+
+
+@app.command()
+def plugins(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """List the plugin instances of a running hub, or the types that hub.yaml may name."""
+    from hub.control import NotRunning, answers
+
+    loaded, loader = _load(config)
+    try:
+        state = next(answers(loaded.hub.data_dir, {"do": "state"}))
+    except NotRunning:
+        rows = [
+            {"plugin": spec.name, "type": spec.use, "state": "not running", "reason": ""}
+            for spec in loaded.plugins.values()
+        ]
+    else:
+        rows = list(state["plugins"])
+    if as_json:
+        _print_json({"instances": rows, "types": loader.known_types()})
+        return
+    for row in rows:
+        reason = f"  {row['reason']}" if row["reason"] else ""
+        typer.echo(f"{row['plugin']:<14} {row['type']:<20} {row['state']:<12}{reason}")
+    typer.echo(f"types: {', '.join(loader.known_types())}")
+
+
+@app.command()
+def reload(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Have the running hub read its file again and restart what changed."""
+    from hub.control import answers
+
+    loaded, _ = _load(config)
+    answer = next(answers(loaded.hub.data_dir, {"do": "reload"}))
+    if as_json:
+        _print_json(answer)
+    elif "problems" in answer:
+        raise BadInput(*answer["problems"])
+    else:
+        for what in ("started", "stopped", "kept"):
+            typer.echo(f"{what}: {', '.join(answer[what]) or 'none'}")
+
+
+@app.command()
+def probe(
+    instance: Annotated[str, typer.Argument(help="key of a plugin under `plugins:`")],
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Take one live look at the device behind a plugin of the running hub."""
+    from hub.control import answers
+
+    loaded, _ = _load(config)
+    figures = next(answers(loaded.hub.data_dir, {"do": "probe", "plugin": instance}))["figures"]
+    if as_json:
+        _print_json(figures)
+        return
+    for name, value in figures.items():
+        typer.echo(f"{name}: {value}")
+
+
+@app.command()
+def scenario(
+    name: Annotated[str, typer.Argument(help="trade, outage, overvoltage or all")],
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Play a scenario on the running hub, tell what happens, and check it."""
+    from hub.control import answers
+
+    loaded, _ = _load(config)
+    data_dir = loaded.hub.data_dir
+    listing = next(answers(data_dir, {"do": "ask", "service": "scenarios/list"}))["answer"]
+    known = [entry["id"] for entry in listing]
+    if name != "all" and name not in known:
+        raise BadInput(f"unknown scenario {name!r}; there are: {', '.join(known)}, all")
+    passed = True
+    for one in known if name == "all" else [name]:
+        passed = _play(data_dir, one, as_json) and passed
+    raise typer.Exit(0 if passed else 1)
+
+
+def _play(data_dir: Path, name: str, as_json: bool) -> bool:
+    from hub.control import answers
+
+    marks = {"running": " ", "passed": "+", "failed": "!"}
+    passed = False
+    for step in answers(data_dir, {"do": "scenario", "scenario": name}):
+        if as_json:
+            typer.echo(json.dumps(step))
+        else:
+            mark = marks.get(step["outcome"], " ")
+            typer.echo(f"{name} {step['elapsed_s']:7.1f} s {mark} {step['text']}")
+        passed = step["outcome"] == "passed" if step["last"] else passed
+    return passed
+
+
+@app.command()
+def simulate(
+    config: ConfigOption = DEFAULT,
+    hours: Annotated[float, typer.Option(min=0.01, help="hours on the feeder")] = 24.0,
+    days: Annotated[float | None, typer.Option(min=0.001, help="days instead of hours")] = None,
+    out: Annotated[Path | None, typer.Option(help="write the result as JSON to this file")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the whole hub in virtual time, as fast as it can; the same every time for a seed."""
+    from hub import logs
+    from hub.simulate import simulate as run_simulation
+
+    loaded, loader = _load(config)
+    logs.setup("warning", {}, "text", sys.stderr, loaded.secrets)
+    with _progress("simulating") as progress:
+        result = run_simulation(loaded, loader, hours if days is None else days * 24, progress)
+    if out is not None:
+        out.write_text(result.to_json())
+    if as_json:
+        typer.echo(result.to_json(), nl=False)
+    else:
+        _tell(result.report)
+    print(
+        f"{result.feeder_hours:g} feeder hours in {result.wall_s:.1f} s "
+        f"({result.speed:,.0f} times as fast as the feeder)",
+        file=sys.stderr,
+    )
+    raise typer.Exit(1 if result.report["failed"] else 0)
+
+
+def _tell(report: Mapping[str, Any]) -> None:
+    for feeder, limits in report["voltage_pu"].items():
+        typer.echo(f"{feeder}: voltage {limits['min']:.4f} to {limits['max']:.4f} pu")
+    for device, energy in report["energy_wh"].items():
+        bought = energy.get("energy_import", 0.0) / 1000
+        sold = energy.get("energy_export", 0.0) / 1000
+        typer.echo(f"{device}: imported {bought:,.1f} kWh, exported {sold:,.1f} kWh")
+    matched = sum(trade["qty_wh"] for trade in report["trades"]) / 1000
+    typer.echo(
+        f"market: {len(report['trades'])} trades over {matched:,.1f} kWh, "
+        f"{len(report['settled'])} settled"
+    )
+    typer.echo(f"alarms: {len(report['alarms'])}")
+    for name, plugin in report["plugins"].items():
+        if plugin["state"] != "ONLINE":
+            typer.echo(f"{name}: {plugin['state']} {plugin['reason']}")
+    typer.echo(f"fingerprint {report['fingerprint'][:16]}")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Any]:
+    """Show a bar on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+) -> None:
+    if version:
+        typer.echo(f"hub {__version__}")
+        raise typer.Exit(0)
+
+
+def _add_plugin_commands(arguments: list[str]) -> None:
+    """Let plugins add their commands, unless a command of the hub's own is meant.
+
+    Only then are plugins imported; a broken one must not take the hub's own commands away.
+    """
+    own = {
+        command.name or getattr(command.callback, "__name__", "")
+        for command in app.registered_commands
+    }
+    if arguments and (arguments[0] in own or arguments[0] == "--version"):
+        return
+    from hub.loader import Loader, PluginLoadError
+
+    loader = Loader(Path.cwd())
+    for name in loader.known_types():
+        try:
+            loader.load(name)
+        except PluginLoadError as error:
+            typer.echo(f"left out: {error}", err=True)
+    loader.manager.hook.hub_cli(app=app)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; what is the user's to mend is said in a line, without a traceback."""
+    given = sys.argv[1:] if arguments is None else arguments
+    logging.captureWarnings(True)
+    try:
+        _add_plugin_commands(given)
+        app(given)
+    except BadInput as error:
+        for line in error.lines:
+            print(line, file=sys.stderr)
+        sys.exit(2)
+    except HubError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

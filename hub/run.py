@@ -1,0 +1,83 @@
+"""`hub run`: a hub on the wall clock, with signals, a log and a line when it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+
+from hub import logs
+from hub.config import HubConfig
+from hub.control import ControlServer
+from hub.core import Hub
+from hub.errors import HubError
+from hub.loader import Loader
+from hub.messages import PluginState
+
+log = logging.getLogger("hub")
+
+#: Plugins that have not settled by then are named while the hub goes on.
+READY_WAIT_S = 60.0
+
+
+def run(config: HubConfig, loader: Loader, *, safe: bool) -> int:
+    """Run until a signal ends it; returns the exit status."""
+    section = config.hub.log
+    logs.setup(section.level, section.levels, section.format, sys.stderr, config.secrets)
+    for warning in config.warnings:
+        log.warning("%s", warning)
+    return asyncio.run(_run(config, loader, safe))
+
+
+async def _run(config: HubConfig, loader: Loader, safe: bool) -> int:
+    began = time.monotonic()
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    hub = Hub(config, loader, safe=safe)
+    control = ControlServer(hub)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    reloads: set[asyncio.Task[object]] = set()
+
+    def reload() -> None:
+        task: asyncio.Task[object] = loop.create_task(hub.reload(), name="reload")
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        await hub.start()
+        await control.start()
+        ready = loop.create_task(_ready(hub, began), name="ready")
+        await ended.wait()
+        ready.cancel()
+        log.info("stopping")
+    except HubError as error:
+        log.error("%s", error)
+        return 1
+    finally:
+        await control.stop()
+        await hub.stop()
+    return 0
+
+
+async def _ready(hub: Hub, began: float) -> None:
+    """Say when every plugin has settled, what does not run, and where the page is."""
+    try:
+        async with asyncio.timeout(READY_WAIT_S):
+            await hub.settled()
+    except TimeoutError:
+        late = [n for n, s in hub.plugins.items() if s.state is PluginState.STARTING]
+        log.warning("still starting: %s", ", ".join(late))
+    running = [s for s in hub.plugins.values() if s.state is PluginState.ONLINE]
+    for name, supervised in hub.plugins.items():
+        if supervised.state is not PluginState.ONLINE:
+            log.warning("%s is %s: %s", name, supervised.state, supervised.reason)
+    log.info(
+        "%d of %d plugins online after %.1f s",
+        len(running), len(hub.plugins), time.monotonic() - began,
+    )  # fmt: skip
+    if "web/address" in hub.services.names:
+        log.info("ready: open %s", await hub.services.ask("web/address"))

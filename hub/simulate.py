@@ -1,0 +1,184 @@
+"""A hub in virtual time: hours of the feeder in seconds, the same every time for a seed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hub.config import HubConfig
+from hub.core import Hub
+from hub.encoding import encode
+from hub.loader import Loader
+from hub.messages import (
+    Alarm,
+    CommandResult,
+    FeederState,
+    MarketEvent,
+    Message,
+    Notification,
+    PluginState,
+    Reading,
+    TradeMatched,
+    TradeSettled,
+    seed_ids,
+)
+from hub.virtual import VirtualLoop
+
+#: Called now and then with the share that is done, 0 to 1.
+Progress = Callable[[float], None]
+
+
+@dataclass(slots=True)
+class Result:
+    """What happened. `report` is the same for every run of one file and seed."""
+
+    report: dict[str, Any]
+    feeder_hours: float
+    wall_s: float
+
+    @property
+    def speed(self) -> float:
+        """Feeder time per wall time."""
+        return self.feeder_hours * 3600 / self.wall_s
+
+    def to_json(self) -> str:
+        return json.dumps(self.report, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """Adds up what is published, and fingerprints all of it in order."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, float] = field(default_factory=dict)
+    last: dict[str, float] = field(default_factory=dict)
+    trades: list[dict[str, Any]] = field(default_factory=list)
+    settled: list[dict[str, Any]] = field(default_factory=list)
+    alarms: list[dict[str, Any]] = field(default_factory=list)
+    notifications: list[dict[str, Any]] = field(default_factory=list)
+    commands: Counter[str] = field(default_factory=Counter)
+    voltage: dict[str, list[float]] = field(default_factory=dict)
+    unconverged: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def keep(self, message: Message) -> None:
+        self.counts[type(message).__name__] += 1
+        match message:
+            case FeederState():
+                self._feeder(message)
+            case Reading():
+                self._reading(message)
+            case CommandResult():
+                key = f"{message.command.target} {message.command.action}: {message.status}"
+                self.commands[key] += 1
+                self._fingerprint(message)
+            case Alarm() | Notification() | MarketEvent():
+                data = self._fingerprint(message)
+                for kind, kept in self._kept():
+                    if isinstance(message, kind):
+                        kept.append(data)
+
+    def _kept(self) -> tuple[tuple[type[Message], list[dict[str, Any]]], ...]:
+        return (
+            (Alarm, self.alarms),
+            (Notification, self.notifications),
+            (TradeMatched, self.trades),
+            (TradeSettled, self.settled),
+        )
+
+    def _reading(self, reading: Reading) -> None:
+        if reading.quantity in ("energy_import", "energy_export"):
+            key = f"{reading.device}/{reading.quantity}"
+            self.first.setdefault(key, reading.value)
+            self.last[key] = reading.value
+        self._fingerprint(reading)
+
+    def _feeder(self, state: FeederState) -> None:
+        live = [v for v in state.voltages_pu if v > 0]
+        if not state.converged or not live:
+            self.unconverged += 1
+            return
+        low, high = min(live), max(live)
+        seen = self.voltage.setdefault(state.feeder, [low, high])
+        seen[0], seen[1] = min(seen[0], low), max(seen[1], high)
+        taps = ",".join(f"{name}={tap}" for name, tap in sorted(state.taps.items()))
+        self.digest.update(f"{low:.9f} {high:.9f} {state.source_w:.3f} {taps}\n".encode())
+
+    def _fingerprint(self, message: Message) -> dict[str, Any]:
+        data = encode(message)
+        self.digest.update(json.dumps(data, sort_keys=True).encode())
+        return data
+
+    def energy(self) -> dict[str, dict[str, float]]:
+        """Return Wh per device and direction."""
+        found: dict[str, dict[str, float]] = {}
+        for key, value in sorted(self.last.items()):
+            device, quantity = key.split("/")
+            found.setdefault(device, {})[quantity] = round(value - self.first[key], 3)
+        return found
+
+
+def simulate(
+    config: HubConfig, loader: Loader, hours: float, progress: Progress = lambda _: None
+) -> Result:
+    """Run a configuration for some feeder hours in virtual time, on a data directory of its own."""
+    began = time.perf_counter()
+    with (
+        tempfile.TemporaryDirectory(prefix="hub-simulate-") as folder,
+        asyncio.Runner(loop_factory=VirtualLoop) as runner,
+    ):
+        report = runner.run(_run(config, loader, hours, Path(folder), progress))
+    return Result(report, hours, time.perf_counter() - began)
+
+
+async def _run(
+    config: HubConfig, loader: Loader, hours: float, folder: Path, progress: Progress
+) -> dict[str, Any]:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    seed_ids(config.hub.seed)
+    hub = Hub(config, loader, virtual=loop, data_dir=folder)
+    ledger = _Ledger()
+    hub.bus.subscribe("#", ledger.keep, owner="simulate")
+    total_s = hours * 3600 / config.hub.time_lapse
+    await hub.start()
+    try:
+        for part in range(100):
+            await asyncio.sleep(total_s / 100)
+            progress((part + 1) / 100)
+        await loop.idle()
+        plugins = {
+            name: {"state": str(s.state), "reason": s.reason, "errors": s.errors}
+            for name, s in sorted(hub.plugins.items())
+        }
+        bad = [name for name, s in hub.plugins.items() if s.state is PluginState.FAILED]
+    finally:
+        await hub.stop()
+    return {
+        "file": config.path.name,
+        "seed": config.hub.seed,
+        "feeder_hours": hours,
+        "messages": dict(sorted(ledger.counts.items())),
+        "energy_wh": ledger.energy(),
+        "voltage_pu": {
+            feeder: {"min": round(low, 6), "max": round(high, 6)}
+            for feeder, (low, high) in sorted(ledger.voltage.items())
+        },
+        "steps_without_solution": ledger.unconverged,
+        "trades": ledger.trades,
+        "settled": ledger.settled,
+        "alarms": ledger.alarms,
+        "notifications": ledger.notifications,
+        "commands": dict(sorted(ledger.commands.items())),
+        "plugins": plugins,
+        "failed": bad,
+        "fingerprint": ledger.digest.hexdigest(),
+    }
