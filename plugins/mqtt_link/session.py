@@ -1,0 +1,351 @@
+"""A connection to a broker on a thread of its own, kept up by itself.
+
+The thread drives paho's client, so that the hub's loop never waits for a socket. What happens is
+put in an inbox; the owner is woken once, however many events wait there. paho's own thread
+functions are not used: an exception in a callback ends them silently while `is_connected()` stays
+True, and they cannot say why a connection fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from .address import Address
+
+#: Bounds of both queues, in messages; beyond them the oldest is dropped and counted.
+MAX_OUTGOING = 1_000
+MAX_INCOMING = 100_000
+#: Messages handed to paho and not yet written to the socket.
+MAX_IN_FLIGHT = 500
+FIRST_DELAY_S = 1.0
+MAX_DELAY_S = 60.0
+CONNECT_TIMEOUT_S = 5.0
+#: Longest time to an answer to CONNECT, once the socket is open.
+GREETING_TIMEOUT_S = 10.0
+#: Longest wait in one turn of the network thread; bounds how late silence is noticed.
+TURN_S = 0.5
+
+log = logging.getLogger("hub.mqtt")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message from the broker."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """The broker has accepted the connection and the subscriptions are sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """There is no connection; `problem` is the reason in words."""
+
+    problem: str
+
+
+Event = Arrived | Up | Down
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, retained, when this side vanishes."""
+
+    topic: str
+    payload: bytes
+
+
+class Session:
+    """One client of one broker. `start` and `close` are called once each.
+
+    `wake` is called on the network thread when events wait for `take`; it must not block.
+    Raises ValueError if a file of the address cannot be used for TLS.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        client_id: str,
+        keepalive_s: int,
+        will: Will | None,
+        wake: Callable[[], None],
+    ) -> None:
+        self.address = address
+        self.dropped_out = 0
+        self.dropped_in = 0
+        self._wake = wake
+        self._woken = False
+        self._keepalive_s = keepalive_s
+        self._lock = threading.Lock()
+        self._inbox: deque[Event] = deque()
+        self._outbox: deque[tuple[str, bytes, int, bool]] = deque()
+        self._in_flight = 0
+        self._filters: dict[str, int] = {}
+        self._up = False
+        self._refusal: str | None = None
+        self._told: str | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"mqtt {client_id}", daemon=True)
+        self._client = self._make_client(client_id, will)
+
+    def _make_client(self, client_id: str, will: Will | None) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv311
+        )
+        client.suppress_exceptions = True
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_queued_messages_set(MAX_IN_FLIGHT)
+        if self.address.username is not None:
+            client.username_pw_set(self.address.username, self.address.password)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=True)
+        if self.address.tls:
+            try:
+                client.tls_set(
+                    ca_certs=self.address.ca_file,
+                    certfile=self.address.cert_file,
+                    keyfile=self.address.key_file,
+                )
+            except (OSError, ssl.SSLError, ValueError) as error:
+                raise ValueError(f"broker address: TLS files cannot be used: {error}") from error
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        # Without it, paho would write to the socket on the caller's thread, beside ours.
+        client.on_socket_register_write = lambda *_: None
+        return client
+
+    @property
+    def alive(self) -> bool:
+        """Whether the network thread runs; only then do `Up` and `Down` mean anything."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ask the thread to say goodbye and end; returns at once."""
+        self._closing.set()
+        self._client.disconnect()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread's end."""
+        self._thread.join(timeout_s)
+
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        """Queue a message; the oldest one waiting is dropped if there are too many."""
+        with self._lock:
+            if len(self._outbox) >= MAX_OUTGOING:
+                self._outbox.popleft()
+                self.dropped_out += 1
+            self._outbox.append((topic, payload, qos, retain))
+        self._pump()
+
+    def subscribe(self, topic_filter: str, qos: int) -> None:
+        """Subscribe now, if connected, and after each connection."""
+        with self._lock:
+            qos = max(qos, self._filters.get(topic_filter, 0))
+            self._filters[topic_filter] = qos
+            up = self._up
+        if up:
+            self._client.subscribe(topic_filter, qos)
+
+    def take(self, limit: int) -> list[Event]:
+        """Return what happened, in order, at most `limit` events; the owner asks until empty."""
+        with self._lock:
+            events = [self._inbox.popleft() for _ in range(min(limit, len(self._inbox)))]
+            if not events:
+                self._woken = False
+        return events
+
+    # -- the network thread --
+
+    def _run(self) -> None:
+        delay_s = FIRST_DELAY_S
+        try:
+            while not self._closing.is_set():
+                served, problem = self._serve()
+                if self._closing.is_set():
+                    break
+                self._tell_down(problem)
+                delay_s = FIRST_DELAY_S if served else min(MAX_DELAY_S, 2 * delay_s)
+                # Chance spreads the return of many clients; it is no secret.
+                self._closing.wait(delay_s * random.uniform(0.8, 1.0))
+        finally:
+            self._tell_down("closed" if self._closing.is_set() else "the network thread has ended")
+
+    def _serve(self) -> tuple[bool, str]:
+        """Connect and stay connected as long as it lasts; return whether it was and what ended it.
+
+        Half the keepalive goes to paho, which asks for a sign of life after that time and waits
+        as long again for it: silence is noticed within one keepalive.
+        """
+        self._refusal = None
+        try:
+            self._client.connect(
+                self.address.host, self.address.port, keepalive=max(1, self._keepalive_s // 2)
+            )
+            served, rc = self._loop()
+        except OSError as error:
+            return False, explain(error, self.address)
+        except Exception as error:
+            # Whatever paho meets, the thread lives on and tries again.
+            log.exception("unexpected error on the connection to %s", self.address)
+            served, rc = self._forget_up(), MQTTErrorCode.MQTT_ERR_UNKNOWN
+            self._refusal = f"{type(error).__name__} on the connection to {self.address}: {error}"
+        if self._refusal is not None:
+            return served, self._refusal
+        if not served:
+            return False, f"no answer from {self.address}: is that an MQTT broker?"
+        if rc == MQTTErrorCode.MQTT_ERR_KEEPALIVE:
+            return True, f"no sign of life from {self.address} for {self._keepalive_s} s"
+        return True, f"connection to {self.address} lost"
+
+    def _loop(self) -> tuple[bool, MQTTErrorCode]:
+        greeted_by = time.monotonic() + GREETING_TIMEOUT_S
+        while True:
+            rc = self._client.loop(TURN_S)
+            if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                break
+            if not self._up and time.monotonic() > greeted_by:
+                self._client.disconnect()
+                break
+        return self._forget_up(), rc
+
+    def _forget_up(self) -> bool:
+        with self._lock:
+            was_up, self._up, self._in_flight = self._up, False, 0
+        return was_up
+
+    def _post(self, event: Event) -> None:
+        with self._lock:
+            if len(self._inbox) >= MAX_INCOMING:
+                self._inbox.popleft()
+                self.dropped_in += 1
+            self._inbox.append(event)
+            wake, self._woken = not self._woken, True
+        if wake:
+            self._wake()
+
+    def _tell_down(self, problem: str) -> None:
+        self._forget_up()
+        if problem != self._told:
+            self._told = problem
+            self._post(Down(problem))
+
+    def _pump(self) -> None:
+        """Hand waiting messages to paho, as many as it may hold."""
+        while True:
+            with self._lock:
+                if not self._up or not self._outbox or self._in_flight >= MAX_IN_FLIGHT:
+                    return
+                topic, payload, qos, retain = self._outbox.popleft()
+                self._in_flight += 1
+            self._client.publish(topic, payload, qos, retain)
+
+    # -- paho's callbacks, on the network thread --
+
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        _userdata: object,
+        _flags: mqtt.ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._refusal = explain_refusal(str(reason), self.address)
+            return
+        with self._lock:
+            filters = list(self._filters.items())
+            self._up = True
+        if filters:
+            client.subscribe(filters)
+        self._told = None
+        self._post(Up())
+        self._pump()
+
+    def _on_message(
+        self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage
+    ) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            # Not allowed by MQTT; what cannot be named cannot be delivered.
+            with self._lock:
+                self.dropped_in += 1
+            return
+        self._post(Arrived(topic, bytes(message.payload), message.retain))
+
+    def _on_publish(
+        self,
+        _client: mqtt.Client,
+        _userdata: object,
+        _mid: int,
+        _reason: ReasonCode,
+        _properties: Properties,
+    ) -> None:
+        with self._lock:
+            self._in_flight = max(0, self._in_flight - 1)
+        self._pump()
+
+    def _on_subscribe(
+        self,
+        _client: mqtt.Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties,
+    ) -> None:
+        refused = sum(reason.is_failure for reason in reasons)
+        if refused:
+            log.warning("%s refused %d of %d subscriptions", self.address, refused, len(reasons))
+
+
+def explain(error: OSError, address: Address) -> str:
+    """Return why a connection failed, in words."""
+    if isinstance(error, ConnectionRefusedError):
+        return f"connection refused by {address}: is a broker running there?"
+    if isinstance(error, socket.gaierror):
+        return f"no host named {address.host!r} was found: is the broker's address right?"
+    if isinstance(error, TimeoutError):
+        return f"no answer from {address} within {CONNECT_TIMEOUT_S:g} s"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate of {address} is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS with {address} ({error.reason}): does the broker expect mqtt:// there?"
+    return f"cannot connect to {address}: {error.strerror or error}"
+
+
+def explain_refusal(reason: str, address: Address) -> str:
+    """Return why a broker said no, in words."""
+    with contextlib.suppress(KeyError):
+        words = {
+            "Bad user name or password": "the user name or the password is wrong",
+            "Not authorized": "not authorized; are the user name and the password right?",
+            "Client identifier not valid": "it does not accept the client id",
+            "Server unavailable": "it is not available now",
+        }[reason]
+        return f"refused by {address}: {words}"
+    return f"refused by {address}: {reason}"
