@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -18,7 +19,6 @@ from hub.config_check import Checker, Place, place_of
 from hub.config_models import secret_values
 from hub.config_path import BASE_DIR, ConfigPath
 from hub.config_plugins import PluginSections, PluginSpec, Resolve
-from hub.config_schema import schema
 from hub.config_sections import HubSection, LogSection
 from hub.houses import House
 from hub.problems import ConfigError, ConfigProblem, Mark, quote, suggest
@@ -72,6 +72,14 @@ def load(path: Path, resolve: Resolve, *, known_types: Iterable[str]) -> HubConf
     if source.problems or config is None:
         raise ConfigError(_in_file_order(source))
     return config
+
+
+def schema(types: Mapping[str, type]) -> dict[str, Any]:
+    """Return the JSON schema of a whole file with the sections of these plugin types."""
+    # Only `hub schema` pays for this import.
+    from hub.config_schema import file_schema  # noqa: PLC0415
+
+    return file_schema(types)
 
 
 def _in_file_order(source: YamlSource) -> list[ConfigProblem]:
@@ -168,7 +176,7 @@ class _Reading:
             if owner != name:
                 place = place_of(top, ("houses", name, "meter"))
                 message = f"meter {quote(house.device(name))} is the meter of {owner} already"
-                self._add(place.node.mark, place.path, message)
+                self._add(place.named_at, place.path, message)
 
     def _levels_of_plugins(self, hub: Place, names: list[str]) -> None:
         levels = place_of(hub, ("log", "levels"))

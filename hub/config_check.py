@@ -27,6 +27,8 @@ from hub.yaml_nodes import (
 M = TypeVar("M", bound=BaseModel)
 
 _NUMBERS = frozenset({"int_parsing", "int_type", "float_parsing", "float_type", "decimal_parsing"})
+#: What pydantic ends a path with if the key is wrong, not the value.
+_KEY = "[key]"
 _NOT_FINITE = frozenset({"nan", "inf", "infinity"})
 _NO_NUMBER = "no number"
 #: A part of a secret as long as this in a stranger's message counts as a leak.
@@ -44,6 +46,11 @@ class Place:
     def key(self, key: str) -> str:
         """Return the path of a key below."""
         return f"{self.path}.{key}" if self.path else key
+
+    def of_key(self, key: str) -> Place:
+        """Return the place of the key itself, for a complaint about it."""
+        node = ScalarNode(self.named_at, key, plain=False)
+        return Place(node, self.named_at, self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,9 @@ class Checker:
         if not instead:
             return []
         _, errors = self._attempt(model, node, instead)
-        return [e for e in errors if e["type"] in _NUMBERS and _find(node, e["loc"]) in instead]
+        found = {_find(node, e["loc"]) for e in errors if e["type"] in _NUMBERS}
+        wrong = found & instead.keys()
+        return [e for e in errors if _find(node, e["loc"]) in wrong]
 
     def _report(
         self, model: type[BaseModel], place: Place, errors: list[ErrorDetails], others: set[str]
@@ -125,6 +134,8 @@ class Checker:
                 self._missing_key(model, place, loc)
             else:
                 found = place_of(place, loc)
+                if loc and loc[-1] == _KEY:
+                    found = found.of_key(str(loc[-2]))
                 wrong.setdefault(found.path, (found, []))[1].append(phrase(error))
         for found, names in unknown.values():
             hint = suggest(found.path.rpartition(".")[2], names, known="keys here")
@@ -184,7 +195,7 @@ def _other_readings(
 
 def _find(root: Node, loc: Loc) -> Node | None:
     """Return the node an error is about, None if the error is about a key."""
-    if loc and loc[-1] == "[key]":
+    if loc and loc[-1] == _KEY:
         return None
     return place_of(Place(root, root.mark, ""), loc).node
 

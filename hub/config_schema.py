@@ -16,7 +16,7 @@ from hub.houses import House
 _NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_-]{0,31}$"
 
 
-def schema(types: Mapping[str, type]) -> dict[str, Any]:
+def file_schema(types: Mapping[str, type]) -> dict[str, Any]:
     """Return the schema of a whole file, with the sections of the given plugin types.
 
     Which section a plugin has is decided by its `use`. A type whose model cannot be written as a

@@ -113,9 +113,9 @@ class YamlSource:
         except (OSError, ValueError):
             known, real = False, path
         if not known:
-            return self._broken(mark, f"cannot include {quote(str(path))}: no such file")
+            return self._broken(mark, f"cannot include {quote(node.value)}: no such file")
         if real in self._open or real == self.path.resolve():
-            return self._broken(mark, f"cannot include {quote(str(path))}: it includes this file")
+            return self._broken(mark, f"cannot include {quote(node.value)}: it includes this file")
         if len(self._open) >= _MOST_INCLUDES_DEEP:
             return self._broken(mark, "files include each other too deeply")
         if real not in self._done:

@@ -26,7 +26,7 @@ _HINTS = (
     ("character '\\t'", "a tab is used for indentation; use spaces"),
     ("mapping values are not allowed", "a ': ' too many here; put text that holds ': ' in quotes"),
     ("could not find expected ':'", "expected ': ' after a key"),
-    ("expected a single document", "a second document starts here; a file holds one"),
+    ("another document", "a second document starts here; a file holds one"),
     ("expected <block end>", "the indentation does not match the lines above"),
     ("expected ',' or ']'", "expected ',' or ']' in the list that starts with '['"),
     ("expected ',' or '}'", "expected ',' or '}' in the mapping that starts with '{'"),
