@@ -19,7 +19,7 @@ Pure: no clock, no I/O, no float.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import itemgetter
@@ -175,7 +175,7 @@ def _sort(bids: list[Order], asks: list[Order]) -> None:
 
 
 def walk(
-    bids: Sequence[Order], asks: Sequence[Order]
+    bids: Iterable[Order], asks: Iterable[Order]
 ) -> tuple[list[tuple[int, int, int]], tuple[Order, Order] | None, dict[int, int], list[int]]:
     """Pair sorted bids with sorted asks.
 
