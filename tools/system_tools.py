@@ -125,9 +125,9 @@ def apt_install(prefix: list[str], missing: Sequence[Tool]) -> None:
         subprocess.run([*prefix, "systemctl", "disable", "--now", "mosquitto"], check=False)
 
 
-def main() -> int:
+def main(tools: Sequence[Tool] = TOOLS) -> int:
     """Make sure that every tool is there. Exit code 0: all are; 1: not, and what to do is said."""
-    missing = [tool for tool in TOOLS if find_tool(tool) is None]
+    missing = [tool for tool in tools if find_tool(tool) is None]
     if not missing:
         return 0
     prefix = root_prefix()
