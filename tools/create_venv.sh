@@ -5,6 +5,11 @@ set -eu
 
 venv=$1
 oldest="3.11"
+if [ -n "${PYTHON:-}" ]; then
+    set -- "$PYTHON"
+else
+    set -- python3 python3.13 python3.12 python3.11
+fi
 
 new_enough() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
@@ -33,11 +38,11 @@ install_venv_package() {
     fi
     echo "      installing $package ..."
     $as_root apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -qq -y "$package" >/dev/null
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "$package" >/dev/null
 }
 
 python=""
-for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+for candidate in "$@"; do
     if new_enough "$candidate"; then
         # The first one that needs nothing installed; else the first of all.
         if can_create_venv "$candidate"; then python=$candidate; break; fi
@@ -45,7 +50,7 @@ for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
     fi
 done
 [ -n "$python" ] ||
-    fail "no Python $oldest or newer found (tried ${PYTHON:-python3 python3.13 python3.12 python3.11})." \
+    fail "no Python $oldest or newer found (tried $*)." \
          "Install one, or name it: make PYTHON=/path/to/python3 ..."
 
 can_create_venv "$python" || install_venv_package "$python"
