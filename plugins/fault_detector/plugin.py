@@ -1,0 +1,273 @@
+"""Wires the fault detector to the hub: readings in, alarms out, state in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.api import (
+    Alarm,
+    Context,
+    Duration,
+    Plugin,
+    PluginConfig,
+    PluginState,
+    PluginStatus,
+    Reading,
+    Severity,
+    hookimpl,
+)
+
+from . import store
+from .alarms import BROKER_LOST, Finding
+from .channels import Meter
+from .limits import LimitRules
+from .rules import Detector, Rules
+from .supply import SupplyRules
+
+#: How often everything is judged as of now; silence and dwell times end on such a tick.
+TICK_S = 0.5
+#: How long cleared alarms are kept in the ledger, and how far back they are shown.
+KEEP = timedelta(days=30)
+SHOWN = timedelta(days=1)
+#: An alarm waits no longer than this for the disk.
+WRITE_S = 0.5
+#: Plugin types whose trouble silences meters.
+METER_TYPES = frozenset({"smart_meter_mqtt"})
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Section):
+    """A pair of voltage limits."""
+
+    low: float = Field(gt=0, lt=1, description="lower limit in pu of nominal")
+    high: float = Field(gt=1, lt=2, description="upper limit in pu of nominal")
+
+
+class Head(_Section):
+    """The measurement at the head of the feeder."""
+
+    device: str = Field("head", description="device name of its readings")
+    nominal_v: float = Field(2401.78, gt=0, description="its nominal voltage, phase to neutral")
+
+
+class FaultDetectorConfig(PluginConfig):
+    """Thresholds in pu of each meter's nominal voltage."""
+
+    head: Head | None = Field(default_factory=Head, description="head meter; null if there is none")
+    dead_below: float = Field(0.1, gt=0, lt=0.5, description="no voltage, below this")
+    alive_above: float = Field(0.8, gt=0.5, lt=1, description="service is back, above this")
+    confirm_samples: int = Field(1, ge=1, le=100, description="dead samples before an alarm")
+    settle: Duration = Field(0.25, description="time for the other meters of the phase to report")
+    stale_after: Duration = Field(5.0, gt=0, description="silence after which a meter is lost")
+    normal: Limits = Field(default_factory=lambda: Limits(low=0.95, high=1.05))
+    emergency: Limits = Field(default_factory=lambda: Limits(low=0.90, high=1.08))
+    hysteresis: float = Field(0.003, ge=0, lt=0.05, description="inside the limits by this is back")
+    dwell: Duration = Field(10.0, description="time outside the normal limits before an alarm")
+    emergency_dwell: Duration = Field(2.0, description="the same for the emergency limits")
+
+    @model_validator(mode="after")
+    def _nested(self) -> FaultDetectorConfig:
+        if self.emergency.low > self.normal.low or self.emergency.high < self.normal.high:
+            raise ValueError("expected the emergency limits outside the normal limits")
+        if self.normal.low + self.hysteresis >= self.normal.high - self.hysteresis:
+            raise ValueError("expected a hysteresis smaller than half of the normal band")
+        return self
+
+    def rules(self) -> Rules:
+        """Return the thresholds as the rules take them."""
+        stale_after = timedelta(seconds=self.stale_after)
+        return Rules(
+            supply=SupplyRules(
+                dead_below_pu=self.dead_below,
+                alive_above_pu=self.alive_above,
+                confirm_samples=self.confirm_samples,
+                settle=timedelta(seconds=self.settle),
+                stale_after=stale_after,
+            ),
+            limits=LimitRules(
+                low_pu=self.normal.low,
+                high_pu=self.normal.high,
+                emergency_low_pu=self.emergency.low,
+                emergency_high_pu=self.emergency.high,
+                hysteresis_pu=self.hysteresis,
+                dwell=timedelta(seconds=self.dwell),
+                emergency_dwell=timedelta(seconds=self.emergency_dwell),
+                dead_below_pu=self.dead_below,
+            ),
+            stale_after=stale_after,
+        )
+
+
+class FaultDetector(Plugin[FaultDetectorConfig]):
+    """Raises and clears alarms on what the meters deliver."""
+
+    Config = FaultDetectorConfig
+    summary = "finds outages, lost meters and violated voltage limits in the meters' readings"
+
+    async def start(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._found: asyncio.Queue[Finding] = asyncio.Queue()
+        self._settling = False
+        now = ctx.clock.now()
+        standing: list[Finding] = []
+        self._past: list[Finding] = []
+        if not ctx.virtual:
+            await ctx.ledger.create(store.tables)
+            standing = await ctx.ledger.run(lambda c: store.standing(c, ctx.name))
+            for finding in await ctx.ledger.run(lambda c: store.untold(c, ctx.name)):
+                await self._tell(finding)
+            await ctx.ledger.run(lambda c: store.forget_old(c, ctx.name, now, KEEP))
+            self._past = await ctx.ledger.run(lambda c: store.recent(c, ctx.name, now - SHOWN))
+        self._detector = Detector(self._meters(ctx), self.config.rules(), now, standing)
+        self._put(self._detector.clear_unwatched(now))
+        if not ctx.virtual:
+            ctx.background(self._keep_telling(), name="tell")
+        ctx.serve("faults/alarms", self._alarms)
+        ctx.subscribe(f"alarm/{BROKER_LOST}/+", self._on_broker)
+        ctx.subscribe("plugin/+/status", self._on_plugin)
+        for suffix in ("", "_a", "_b", "_c"):
+            ctx.subscribe(f"reading/+/voltage{suffix}", self._on_reading)
+        ctx.every(TICK_S, self._tick, name="judge")
+
+    def _meters(self, ctx: Context) -> list[Meter]:
+        meters = [
+            Meter(
+                device=house.device(house_id),
+                nominal_v=house.nominal_v,
+                phases=house.phases,
+                house=house_id,
+                label=house.name(house_id),
+            )
+            for house_id, house in ctx.houses.items()
+        ]
+        if self.config.head is not None:
+            head = self.config.head
+            meters.append(Meter(head.device, head.nominal_v, ("a", "b", "c")))
+        return meters
+
+    # -- in --
+
+    def _on_reading(self, reading: Reading) -> None:
+        now = self._ctx.clock.now()
+        if (now - reading.at).total_seconds() > self.config.stale_after:
+            return  # what was measured long ago says nothing about now
+        found = self._detector.sample(reading.device, reading.quantity, reading.value, now)
+        self._put(found)
+        if self._detector.waiting and not self._settling:
+            self._settling = True
+            due = now + timedelta(seconds=self.config.settle)
+            self._ctx.at(due, self._settled, name="settle")
+
+    def _on_broker(self, alarm: Alarm) -> None:
+        self._detector.link_changed(alarm.subject, alarm.cleared, self._ctx.clock.now())
+
+    def _on_plugin(self, status: PluginStatus) -> None:
+        """A meter plugin that does not work reports no reading: that is not the meters' fault."""
+        if status.type in METER_TYPES:
+            up = status.state is PluginState.ONLINE
+            self._detector.link_changed(status.plugin, up, self._ctx.clock.now())
+
+    async def _settled(self) -> None:
+        self._settling = False
+        await self._tick()
+
+    async def _tick(self) -> None:
+        self._put(self._detector.check(self._ctx.clock.now()))
+
+    # -- out --
+
+    def _put(self, found: list[Finding]) -> None:
+        for finding in found:
+            log = self._ctx.log.info if finding.cleared else self._ctx.log.warning
+            log("%s", finding.text)
+            if self._ctx.virtual:
+                self._ctx.publish(_alarm(finding))
+            else:
+                self._found.put_nowait(finding)
+
+    async def _keep_telling(self) -> None:
+        while True:
+            finding = await self._found.get()
+            kept = await self._ledger(
+                partial(store.write, instance=self._ctx.name, finding=finding)
+            )
+            # Told in any case: a full or slow disk must not silence an alarm.
+            await self._tell(finding)
+            if kept:
+                self._ctx.online()
+
+    async def _tell(self, finding: Finding) -> None:
+        self._ctx.publish(_alarm(finding))
+        await self._ledger(partial(store.mark_told, instance=self._ctx.name, finding=finding))
+
+    async def _ledger(self, function: Callable[[Connection], None]) -> bool:
+        try:
+            async with asyncio.timeout(WRITE_S):
+                await self._ctx.ledger.run(function)
+        except TimeoutError:
+            self._ctx.degraded("alarms are told but not kept: the ledger is slow to write")
+        except SQLAlchemyError as error:
+            self._ctx.degraded(f"alarms are told but not kept: {_cause(error)}")
+        else:
+            return True
+        return False
+
+    async def _alarms(self, request: Any) -> Mapping[str, Any]:
+        recent = {(f.id, f.cleared, f.at): f for f in (*self._past, *self._detector.recent)}
+        return {
+            "active": [_plain(finding) for finding in self._detector.active],
+            "recent": [_plain(finding) for finding in recent.values()],
+        }
+
+    async def probe(self) -> Mapping[str, Any]:
+        """Return the alarms that stand."""
+        return await self._alarms(None)
+
+
+def _alarm(finding: Finding) -> Alarm:
+    return Alarm(
+        kind=finding.kind,
+        subject=finding.subject,
+        severity=Severity(finding.severity),
+        at=finding.at,
+        text=finding.text,
+        evidence=finding.evidence,
+        cleared=finding.cleared,
+        id=finding.id,
+    )
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "kind": finding.kind,
+        "subject": finding.subject,
+        "severity": finding.severity,
+        "since": finding.since.isoformat(),
+        "at": finding.at.isoformat(),
+        "text": finding.text,
+        "evidence": dict(finding.evidence),
+        "cleared": finding.cleared,
+    }
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    """Return the database's own words without the statement."""
+    return str(getattr(error, "orig", None) or type(error).__name__)
+
+
+@hookimpl
+def hub_plugin_types() -> Mapping[str, type[Plugin[Any]]]:
+    """Register the type `fault_detector`."""
+    return {"fault_detector": FaultDetector}
