@@ -66,7 +66,7 @@ def _head_bus(dss: Any) -> str:
 
 
 def _bus_name(connection: str) -> str:
-    return connection.split(".")[0].lower()
+    return connection.split(".", maxsplit=1)[0].lower()
 
 
 def _each(collection: Any) -> Iterator[str]:

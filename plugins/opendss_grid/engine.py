@@ -121,8 +121,8 @@ class OpenDssEngine:
         """Set all loads, in the order of `circuit.loads`. Only what changed is touched."""
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = power_var / power_w
-        # A load of 0 W has no power factor to keep: NaN compares unequal and sets kvar again.
-        same_ratio = np.abs(ratio - self._set_ratio) < 1e-9
+            # A load of 0 W has no power factor to keep: NaN compares unequal, kvar is set again.
+            same_ratio = np.abs(ratio - self._set_ratio) < 1e-9
         unchanged = same_ratio & (power_w == self._set_w)
         self._set_w, self._set_ratio = power_w.copy(), ratio
         loads = self._dss.Loads

@@ -71,7 +71,8 @@ def service_commands(circuit: Circuit, spec: ServiceSpec) -> list[str]:
         else "switch=yes"
     )
     commands.append(
-        f"New Line.{spec.name} phases={count} bus1={start}{nodes} bus2={spec.name}{nodes} {impedance}"
+        f"New Line.{spec.name} phases={count} bus1={start}{nodes} bus2={spec.name}{nodes}"
+        f" {impedance}"
     )
     commands.append(
         f"New Load.{spec.name} phases={count} bus1={spec.name}{nodes} conn=wye kV={kv_low:.6g}"

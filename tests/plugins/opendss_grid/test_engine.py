@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +156,7 @@ def test_opening_the_head_kills_the_feeder_and_closing_restores_it(engine: OpenD
 def test_one_open_conductor_kills_one_phase(engine: OpenDssEngine) -> None:
     engine.set_switch("line.671_692", closed=False, phase=3)
     solution = engine.solve()
-    at = {n: v for n, v in zip(engine.circuit.nodes, solution.voltages_pu, strict=True)}
+    at = dict(zip(engine.circuit.nodes, solution.voltages_pu, strict=True))
     assert at["671.3"] > 0.9
     assert at["675.3"] < 0.7
     assert at["675.1"] > 0.9
@@ -207,7 +206,7 @@ def test_every_type_of_fault_sags_its_phases(engine, phases, ground, low) -> Non
 def test_the_working_directory_stays(engine: OpenDssEngine, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     OpenDssEngine().compile(FEEDER)
-    assert Path(os.getcwd()) == tmp_path
+    assert Path.cwd() == tmp_path
 
 
 def test_engines_do_not_see_each_other(engine: OpenDssEngine) -> None:

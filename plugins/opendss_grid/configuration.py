@@ -1,0 +1,134 @@
+"""The sections of hub.yaml that this folder reads, and houses as the simulation wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from hub.api import ConfigPath, Duration, House, PluginConfig
+
+from .engine import OpenDssEngine
+from .houses import HouseSpec, problems
+from .protocol import GridError
+from .simulation import Settings
+
+
+class FeederConfig(PluginConfig):
+    """What a feeder and its twin have in common."""
+
+    feeder: ConfigPath = Field(description="OpenDSS file of the circuit; relative redirects work")
+    houses: list[str] | None = Field(
+        None, description="ids of the houses on this feeder; default all that have a bus"
+    )
+    load_scale: float = Field(
+        1.0, gt=0, le=10, description="factor on the loads of the circuit that no house stands for"
+    )
+
+
+class GridConfig(FeederConfig):
+    """A simulated feeder."""
+
+    step: Duration = Field(1.0, gt=0, description="time between two power flows")
+    regulators: Literal["commanded", "local"] = Field(
+        "commanded",
+        description="commanded: taps move by command, from where the circuit's own controls "
+        "settled at the start; local: the circuit's own controls act",
+    )
+    load_profile: Literal["flat", "household", "business"] = Field(
+        "flat", description="shape over the day of the circuit's own loads"
+    )
+    clouds: float = Field(
+        0.0, ge=0, le=1, description="share of time with a cloud before the sun, 0 to 1"
+    )
+    latitude_deg: float = Field(40.0, ge=-66, le=66, description="latitude, north positive")
+    longitude_deg: float = Field(-75.0, ge=-180, le=180, description="longitude, east positive")
+    time_of_day: str | None = Field(
+        None,
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="local time such as '09:00' at which the feeder begins; puts it on the "
+        "longitude where that is so and overrides longitude_deg",
+    )
+
+    def settings(self, seed: int, start: datetime) -> Settings:
+        """Return how to simulate, for a start at this time of the feeder (UTC)."""
+        longitude_deg = self.longitude_deg
+        if self.time_of_day is not None:
+            hour, minute = map(int, self.time_of_day.split(":"))
+            ahead_h = hour + minute / 60 - (start.hour + start.minute / 60 + start.second / 3600)
+            longitude_deg = ((ahead_h * 15 + 180) % 360) - 180
+        return Settings(
+            seed=seed,
+            load_scale=self.load_scale,
+            load_profile=self.load_profile,
+            clouds=self.clouds,
+            latitude_deg=self.latitude_deg,
+            longitude_deg=longitude_deg,
+            local_regulators=self.regulators == "local",
+        )
+
+
+class TwinConfig(FeederConfig):
+    """A scratch twin of a feeder, for what-if questions."""
+
+
+def house_specs(config: FeederConfig, houses: Mapping[str, House]) -> list[HouseSpec]:
+    """Return the houses on this feeder; GridError if one that is named is not in `houses:`."""
+    unknown = [house_id for house_id in config.houses or () if house_id not in houses]
+    if unknown:
+        known = ", ".join(houses) or "none"
+        raise GridError(f"house {', '.join(unknown)} is not under 'houses:'; there are: {known}")
+    wanted = houses.keys() if config.houses is None else config.houses
+    return [
+        _spec(house_id, houses[house_id])
+        for house_id in wanted
+        if houses[house_id].bus is not None or houses[house_id].feeder_load is not None
+    ]
+
+
+def check_feeder(feeder: Path, houses: list[HouseSpec]) -> list[str]:
+    """Return a sentence for each reason why this feeder with these houses cannot run."""
+    try:
+        return problems(OpenDssEngine().compile(feeder), houses)
+    except GridError as error:
+        return [str(error)]
+
+
+def _spec(house_id: str, house: House) -> HouseSpec:
+    bus, *phases = (house.bus or "").split(".")
+    service, load, pv, battery, ev = house.service, house.load, house.pv, house.battery, house.ev
+    return HouseSpec(
+        name=house_id,
+        device=house.device(house_id),
+        bus=bus,
+        phases=tuple(int(phase) for phase in phases),
+        nominal_v=house.nominal_v,
+        feeder_load=house.feeder_load,
+        site=house.site,
+        kva=service.kva,
+        r_percent=service.r_percent,
+        x_percent=service.x_percent,
+        drop_m=service.drop_m,
+        drop_ohm_per_km=service.drop_ohm_per_km,
+        drop_x_ohm_per_km=service.drop_x_ohm_per_km,
+        fuse_a=service.fuse_a,
+        profile=load.profile,
+        annual_kwh=load.annual_kwh,
+        power_factor=load.power_factor,
+        pv_kwp=pv.kwp if pv else 0.0,
+        inverter_kw=pv.inverter_kw if pv else None,
+        tilt_deg=pv.tilt_deg if pv else 30.0,
+        azimuth_deg=pv.azimuth_deg if pv else 180.0,
+        battery_kwh=battery.kwh if battery else 0.0,
+        battery_kw=battery.kw if battery else 0.0,
+        battery_efficiency=battery.efficiency if battery else 1.0,
+        battery_initial=battery.initial_percent / 100 if battery else 0.0,
+        battery_reserve=battery.reserve_percent / 100 if battery else 0.0,
+        ev_kw=ev.kw if ev else 0.0,
+        ev_kwh=ev.kwh if ev else 0.0,
+        ev_discharge=ev.discharge if ev else False,
+        ev_initial=ev.initial_percent / 100 if ev else 0.0,
+    )

@@ -1,0 +1,166 @@
+"""The devices of all houses as arrays: consumption, PV, battery and vehicle, and their dispatch.
+
+Arrays have one entry per house, in the order given. Power is in W, positive when it is imported or
+taken up: a battery that charges is positive, PV output is given as a positive number of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .houses import HouseSpec
+from .profiles import PERFORMANCE_RATIO
+from .protocol import FloatArray
+
+#: Below this share a vehicle charges by itself, whatever the market does.
+EV_ALWAYS_ABOVE = 0.2
+
+
+def _column(houses: Sequence[HouseSpec], value: Callable[[HouseSpec], float]) -> FloatArray:
+    return np.array([value(house) for house in houses], dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Powers:
+    """What every device does for one interval. `net_w` is the sum at the meter."""
+
+    load_w: FloatArray
+    pv_w: FloatArray
+    battery_w: FloatArray
+    ev_w: FloatArray
+    net_w: FloatArray
+    net_var: FloatArray
+
+
+class Storage:
+    """One battery per house (capacity 0 where there is none), with losses both ways."""
+
+    def __init__(
+        self,
+        *,
+        capacity_wh: FloatArray,
+        charge_w: FloatArray,
+        discharge_w: FloatArray,
+        efficiency: FloatArray,
+        floor_wh: FloatArray,
+        energy_wh: FloatArray,
+    ) -> None:
+        """`efficiency` is that of the round trip, `floor_wh` is never discharged below."""
+        self.capacity_wh = capacity_wh
+        self.charge_w = charge_w
+        self.discharge_w = discharge_w
+        self.one_way = np.sqrt(efficiency)
+        self.floor_wh = floor_wh
+        self.energy_wh = energy_wh.copy()
+
+    def limits_w(self, hours: float) -> tuple[FloatArray, FloatArray]:
+        """Return the lowest and highest power that can be held for so many hours."""
+        room = np.maximum(self.capacity_wh - self.energy_wh, 0)
+        left = np.maximum(self.energy_wh - self.floor_wh, 0)
+        if hours > 0:
+            highest = np.minimum(self.charge_w, room / (self.one_way * hours))
+            lowest = -np.minimum(self.discharge_w, left * self.one_way / hours)
+        else:
+            highest = np.where(room > 0, self.charge_w, 0)
+            lowest = np.where(left > 0, -self.discharge_w, 0)
+        return lowest, highest
+
+    def integrate(self, power_w: FloatArray, hours: float) -> None:
+        """Store or release what flowed for so many hours, less the losses."""
+        inside = np.where(power_w > 0, power_w * self.one_way, power_w / self.one_way)
+        # The last rounding of a limit must not leave the range.
+        self.energy_wh = np.clip(
+            self.energy_wh + inside * hours,
+            np.minimum(self.energy_wh, self.floor_wh),
+            self.capacity_wh,
+        )
+
+    def drain(self, energy_wh: FloatArray) -> None:
+        """Take out what is used elsewhere, as by driving; stops at empty."""
+        self.energy_wh = np.maximum(self.energy_wh - energy_wh, 0)
+
+
+class Fleet:
+    """All houses' devices and the set-points that command them."""
+
+    def __init__(self, houses: Sequence[HouseSpec]) -> None:
+        self.names = tuple(house.name for house in houses)
+        self.mean_load_w = _column(houses, lambda h: h.annual_kwh * 1000 / 8760)
+        power_factor = _column(houses, lambda h: h.power_factor)
+        self.var_per_w = np.sqrt(1 / power_factor**2 - 1)
+        self.pv_peak_w = _column(houses, lambda h: h.pv_kwp * 1000)
+        self.pv_limit_w = _column(houses, lambda h: (h.inverter_kw or h.pv_kwp) * 1000)
+        self.tilt_deg = _column(houses, lambda h: h.tilt_deg)
+        self.azimuth_deg = _column(houses, lambda h: h.azimuth_deg)
+        battery_wh = _column(houses, lambda h: h.battery_kwh * 1000)
+        battery_w = _column(houses, lambda h: h.battery_kw * 1000)
+        self.battery = Storage(
+            capacity_wh=battery_wh,
+            charge_w=battery_w,
+            discharge_w=battery_w,
+            efficiency=_column(houses, lambda h: h.battery_efficiency),
+            floor_wh=battery_wh * _column(houses, lambda h: h.battery_reserve),
+            energy_wh=battery_wh * _column(houses, lambda h: h.battery_initial),
+        )
+        ev_wh = _column(houses, lambda h: h.ev_kwh * 1000)
+        ev_w = _column(houses, lambda h: h.ev_kw * 1000)
+        self.ev = Storage(
+            capacity_wh=ev_wh,
+            charge_w=ev_w,
+            discharge_w=ev_w * _column(houses, lambda h: float(h.ev_discharge)),
+            efficiency=np.full(len(houses), 0.9),
+            floor_wh=ev_wh * EV_ALWAYS_ABOVE,
+            energy_wh=ev_wh * _column(houses, lambda h: h.ev_initial),
+        )
+        self.driving_w = _column(houses, lambda h: h.ev_driving_kwh_per_day * 1000 / 24)
+        #: The commanded net power, NaN where a house runs by itself.
+        self.set_point_w = np.full(len(houses), np.nan)
+        #: What a house holds without a command: a plant delivers only what it is told to.
+        self.idle_w = np.where([house.site == "plant" for house in houses], 0.0, np.nan)
+
+    def dispatch(self, load_w: FloatArray, light_w_per_m2: FloatArray, hours: float) -> Powers:
+        """Decide what each device does for the coming `hours`.
+
+        Without a set-point a house serves itself: its battery takes up a surplus and covers a
+        need, as far as it can. With a set-point the net power at the meter is brought to it by the
+        battery, then the vehicle, then by curtailing PV; what they cannot do is left undone.
+        """
+        pv_w = np.minimum(
+            self.pv_peak_w * light_w_per_m2 / 1000 * PERFORMANCE_RATIO, self.pv_limit_w
+        )
+        target_w = np.where(np.isnan(self.set_point_w), self.idle_w, self.set_point_w)
+        commanded = ~np.isnan(target_w)
+        ev_low, ev_high = self.ev.limits_w(hours)
+        urgent = self.ev.energy_wh < self.ev.floor_wh
+        ev_w = np.where(urgent & ~commanded, ev_high, 0.0)
+
+        missing_w = np.where(commanded, target_w, 0.0) - (load_w - pv_w + ev_w)
+        battery_w = np.clip(missing_w, *self.battery.limits_w(hours))
+        # Without a command the battery is all that acts: nothing is missing after it.
+        missing_w = np.where(commanded, missing_w - battery_w, 0.0)
+        ev_more_w = np.clip(missing_w, ev_low, ev_high)
+        ev_w = ev_w + ev_more_w
+        pv_w = pv_w - np.clip(missing_w - ev_more_w, 0, pv_w)
+        return Powers(
+            load_w=load_w,
+            pv_w=pv_w,
+            battery_w=battery_w,
+            ev_w=ev_w,
+            net_w=load_w - pv_w + battery_w + ev_w,
+            net_var=load_w * self.var_per_w,
+        )
+
+    def charge_percent(self) -> FloatArray:
+        """Return the batteries' state of charge in percent, NaN where there is none."""
+        capacity_wh = np.where(self.battery.capacity_wh > 0, self.battery.capacity_wh, np.nan)
+        return np.asarray(100 * self.battery.energy_wh / capacity_wh)
+
+    def integrate(self, powers: Powers, energised: NDArray[np.bool_], hours: float) -> None:
+        """Move energy in and out of the storages; a house without supply stands still."""
+        self.battery.integrate(np.where(energised, powers.battery_w, 0), hours)
+        self.ev.integrate(np.where(energised, powers.ev_w, 0), hours)
+        self.ev.drain(self.driving_w * hours)

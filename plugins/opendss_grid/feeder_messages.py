@@ -1,0 +1,182 @@
+"""What a feeder says on the bus and in answers, made from the simulation's arrays."""
+
+from __future__ import annotations
+
+from array import array
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from hub.api import FeederState, MeteringPoints, Quality, ReadingBatch
+
+from .protocol import Circuit, FloatArray, Solution
+from .simulation import Simulation, StepResult
+from .topology import layout, span
+
+
+def feeder_state(
+    feeder: str, at: datetime, feeder_time: datetime, circuit: Circuit, solution: Solution
+) -> FeederState:
+    """Return a solution as a message; de-energised nodes read exactly 0."""
+    return FeederState(
+        feeder=feeder,
+        at=at,
+        feeder_time=feeder_time,
+        nodes=circuit.nodes,
+        voltages_pu=_floats(np.where(solution.dead, 0.0, solution.voltages_pu)),
+        taps=solution.taps,
+        elements=circuit.elements,
+        powers_w=_floats(solution.element_w),
+        powers_var=_floats(solution.element_var),
+        source_w=float(solution.source_va.real.sum()),
+        source_var=float(solution.source_va.imag.sum()),
+        losses_w=solution.losses_va.real,
+    )
+
+
+def metering_points(
+    feeder: str, at: datetime, simulation: Simulation, result: StepResult
+) -> MeteringPoints | None:
+    """Return what the meters would see without error; None without a solution."""
+    if result.truth is None:
+        return None
+    return MeteringPoints(
+        feeder=feeder,
+        at=at,
+        feeder_time=result.feeder_time,
+        elapsed_s=result.elapsed_s,
+        devices=simulation.meters.devices,
+        phases=simulation.meters.phases,
+        voltages_v=_floats(result.truth.voltages_v),
+        powers_w=_floats(result.truth.powers_w),
+        powers_var=_floats(result.truth.powers_var),
+    )
+
+
+def tap_readings(feeder: str, at: datetime, solution: Solution) -> ReadingBatch | None:
+    """Return the position of every regulator as its own motor drive reports it."""
+    if not solution.taps:
+        return None
+    return ReadingBatch(
+        source=feeder,
+        quantity="tap",
+        unit="1",
+        devices=tuple(solution.taps),
+        values=[float(tap) for tap in solution.taps.values()],
+        at=at,
+        quality=Quality.GOOD,
+    )
+
+
+def charge_readings(feeder: str, at: datetime, simulation: Simulation) -> ReadingBatch | None:
+    """Return the state of charge of every battery as its inverter reports it."""
+    percent = simulation.fleet.charge_percent()
+    owners = np.flatnonzero(~np.isnan(percent))
+    if not len(owners):
+        return None
+    return ReadingBatch(
+        source=feeder,
+        quantity="state_of_charge",
+        unit="%",
+        devices=tuple(simulation.houses[row].device for row in owners),
+        values=_floats(percent[owners]),
+        at=at,
+        quality=Quality.GOOD,
+    )
+
+
+def topology(feeder: str, simulation: Simulation) -> dict[str, Any]:
+    """Return the feeder as plain data for a diagram: places run from 0 to 1, y upwards."""
+    circuit = simulation.circuit
+    tree = span(circuit)
+    places = layout(circuit, tree)
+    element_row = {name: row for row, name in enumerate(circuit.elements)}
+    return {
+        "feeder": feeder,
+        "circuit": circuit.name,
+        "head": circuit.head_bus,
+        "nodes": list(circuit.nodes),
+        "buses": [
+            {
+                "name": bus.name,
+                "phases": list(bus.phases),
+                "base_v": bus.kv_base * 1000,
+                "x": places[bus.name][0],
+                "y": places[bus.name][1],
+                "distance_m": tree.distance_m.get(bus.name),
+                "fed_by": tree.parent.get(bus.name),
+            }
+            for bus in circuit.buses
+        ],
+        "branches": [
+            {
+                "name": branch.name,
+                "kind": branch.kind,
+                "from": branch.bus1,
+                "to": branch.bus2,
+                "phases": list(branch.phases),
+                "length_m": branch.length_m,
+                "normal_a": branch.normal_amps,
+                "regulator": branch.regulator,
+                "element": element_row[branch.name],
+            }
+            for branch in circuit.branches
+        ],
+        "regulators": [
+            {
+                "name": regulator.name,
+                "bus": regulator.bus,
+                "phases": list(regulator.phases),
+                "lowest": regulator.lowest,
+                "highest": regulator.highest,
+                "step_pu": regulator.step_pu,
+            }
+            for regulator in circuit.regulators
+        ],
+        "capacitors": [
+            {"name": c.name, "bus": c.bus, "phases": list(c.phases), "power_var": c.power_var}
+            for c in circuit.capacitors
+        ],
+        "houses": [
+            {
+                "id": house.name,
+                "device": house.device,
+                "bus": circuit.loads[row].bus,
+                "phases": list(circuit.loads[row].phases),
+                "site": house.site,
+            }
+            for house, row in zip(simulation.houses, simulation.meters.load_rows, strict=True)
+        ],
+    }
+
+
+def device_states(simulation: Simulation, result: StepResult) -> dict[str, dict[str, Any]]:
+    """Return what every house's devices do, by house id."""
+    fleet, powers = simulation.fleet, result.powers
+    live = simulation.meters.energised(result.solution)
+    percent = fleet.charge_percent()
+    states = {}
+    for row, house in enumerate(simulation.houses):
+        set_point = float(fleet.set_point_w[row])
+        states[house.name] = {
+            "energised": bool(live[row]),
+            "service_closed": house.name not in simulation.opened,
+            "load_w": float(powers.load_w[row]),
+            "pv_w": float(powers.pv_w[row]),
+            "battery_w": float(powers.battery_w[row]),
+            "ev_w": float(powers.ev_w[row]),
+            "net_w": float(powers.net_w[row]),
+            "set_point_w": None if np.isnan(set_point) else set_point,
+            "battery_percent": None if np.isnan(percent[row]) else float(percent[row]),
+            "battery_wh": float(fleet.battery.energy_wh[row]),
+            "ev_wh": float(fleet.ev.energy_wh[row]),
+        }
+    return states
+
+
+def _floats(values: FloatArray) -> array[float]:
+    """Return an array as a sequence of plain floats, without making thousands of objects."""
+    floats = array("d")
+    floats.frombytes(np.ascontiguousarray(values, dtype=np.float64).tobytes())
+    return floats

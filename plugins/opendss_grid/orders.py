@@ -1,0 +1,196 @@
+"""Commands to the feeder: what each actuator understands, and how it is known to have worked.
+
+Arguments come from other plugins, a page or a file, so each is checked here. GridError says in one
+sentence why an order is not carried out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .protocol import DEAD_PU, FaultSpec, GridError
+from .simulation import Simulation, StepResult
+
+#: Returns figures for the answer from the step after the order; GridError if it did not work.
+Verify = Callable[[Simulation, StepResult], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to do to which actuator: `kind` is `regulator`, `house`, `capacitor`, `branch`, `fault`
+    or `sky`, `name` which one.
+    """
+
+    kind: str
+    name: str
+    action: str
+    args: Mapping[str, Any]
+
+
+def carry_out(simulation: Simulation, order: Order) -> Verify:
+    """Do what an order says; the next step shows it, and the returned function verifies it."""
+    actions = _ACTIONS[order.kind]
+    action = actions.get(order.action)
+    if action is None:
+        known = ", ".join(actions)
+        raise GridError(f"{order.kind} {order.name}: no action {order.action!r}; it has: {known}")
+    return action(simulation, order)
+
+
+def _set_tap(simulation: Simulation, order: Order) -> Verify:
+    tap = _whole_number(order, "tap")
+    name = order.name.lower()
+    before = simulation.taps.get(name)
+    simulation.set_tap(name, tap)
+
+    def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
+        seen = result.solution.taps[name]
+        if seen != tap:
+            raise GridError(f"regulator {name} stands at {seen} after the command to {tap}")
+        return {"tap": seen, "before": before, "operations": simulation.tap_operations[name]}
+
+    return verify
+
+
+def _service(closed: bool) -> Callable[[Simulation, Order], Verify]:
+    def act(simulation: Simulation, order: Order) -> Verify:
+        simulation.set_service(order.name, closed=closed)
+
+        def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
+            live = simulation.energised(order.name, result)
+            if live and not closed:
+                raise GridError(f"house {order.name} still has voltage after its service opened")
+            return {"closed": closed, "energised": live}
+
+        return verify
+
+    return act
+
+
+def _set_power(simulation: Simulation, order: Order) -> Verify:
+    watts = _number(order, "watts")
+    simulation.set_power(order.name, watts, _moment(order, "until"))
+    return _power_answer(order.name, watts)
+
+
+def _release_power(simulation: Simulation, order: Order) -> Verify:
+    simulation.set_power(order.name, None, None)
+    return _power_answer(order.name, None)
+
+
+def _power_answer(house: str, requested_w: float | None) -> Verify:
+    def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
+        achieved_w = float(result.powers.net_w[simulation.number(house)])
+        return {"requested_w": requested_w, "achieved_w": round(achieved_w, 1)}
+
+    return verify
+
+
+def _capacitor(closed: bool) -> Callable[[Simulation, Order], Verify]:
+    def act(simulation: Simulation, order: Order) -> Verify:
+        simulation.set_capacitor(order.name, closed=closed)
+        return lambda *_: {"closed": closed}
+
+    return act
+
+
+def _branch(closed: bool) -> Callable[[Simulation, Order], Verify]:
+    def act(simulation: Simulation, order: Order) -> Verify:
+        phase = _whole_number(order, "phase") if "phase" in order.args else None
+        simulation.set_switch(order.name, closed=closed, phase=phase)
+
+        def verify(_: Simulation, result: StepResult) -> Mapping[str, Any]:
+            dead = int((result.solution.voltages_pu < DEAD_PU).sum())
+            return {"closed": closed, "dead_nodes": dead}
+
+        return verify
+
+    return act
+
+
+def _apply_fault(simulation: Simulation, order: Order) -> Verify:
+    """`type` is written as engineers do: the phases and `g` for ground, such as `ag` or `bc`."""
+    kind = str(order.args.get("type", "")).lower()
+    phases = tuple(sorted({"abc".index(letter) + 1 for letter in kind if letter in "abc"}))
+    if not phases or set(kind) - set("abcg"):
+        raise GridError(
+            f"fault {order.name}: expected a type such as ag, bc, bcg or abc, got {kind!r}"
+        )
+    bus = str(order.args.get("bus", "")).lower()
+    ohm = _number(order, "ohm", default=0.01)
+    simulation.apply_fault(FaultSpec(order.name.lower(), bus, phases, "g" in kind, ohm))
+
+    def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
+        rows = [simulation.circuit.nodes.index(f"{bus}.{phase}") for phase in phases]
+        volts = result.solution.voltages_pu[rows].round(4).tolist()
+        return {"voltages_pu": dict(zip(phases, volts, strict=True))}
+
+    return verify
+
+
+def _clear_fault(simulation: Simulation, order: Order) -> Verify:
+    simulation.clear_fault(order.name.lower())
+    return lambda *_: {}
+
+
+def _set_sky(simulation: Simulation, order: Order) -> Verify:
+    light = _number(order, "irradiance_w_per_m2")
+    if not 0 <= light <= 1500:
+        raise GridError(f"sky: expected 0 to 1500 W/m2, got {light:g}")
+    simulation.irradiance_w_per_m2 = light
+    return lambda *_: {"irradiance_w_per_m2": light}
+
+
+def _release_sky(simulation: Simulation, _: Order) -> Verify:
+    simulation.irradiance_w_per_m2 = None
+    return lambda *_: {}
+
+
+_ACTIONS: Mapping[str, Mapping[str, Callable[[Simulation, Order], Verify]]] = {
+    "regulator": {"set_tap": _set_tap},
+    "house": {
+        "open_service": _service(closed=False),
+        "close_service": _service(closed=True),
+        "set_power": _set_power,
+        "release_power": _release_power,
+    },
+    "capacitor": {"open": _capacitor(closed=False), "close": _capacitor(closed=True)},
+    "branch": {"open": _branch(closed=False), "close": _branch(closed=True)},
+    "fault": {"apply": _apply_fault, "clear": _clear_fault},
+    "sky": {"set": _set_sky, "release": _release_sky},
+}
+
+
+def _number(order: Order, key: str, default: float | None = None) -> float:
+    value = order.args.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise GridError(f"{order.kind} {order.name}: expected a number for {key!r}, got {value!r}")
+    return float(value)
+
+
+def _whole_number(order: Order, key: str) -> int:
+    value = _number(order, key)
+    if value != int(value):
+        raise GridError(
+            f"{order.kind} {order.name}: expected a whole number for {key!r}, got {value:g}"
+        )
+    return int(value)
+
+
+def _moment(order: Order, key: str) -> datetime | None:
+    value = order.args.get(key)
+    if value is None:
+        return None
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise GridError(
+            f"{order.kind} {order.name}: expected a time with zone for {key!r}, got {value!r}"
+        )
+    return moment

@@ -1,0 +1,206 @@
+"""The simulated feeder in the hub: steps on a schedule, carries out commands, answers questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
+
+from hub.api import (
+    CheckContext,
+    Command,
+    ConfigProblemError,
+    Context,
+    FeederState,
+    Plugin,
+    Rejected,
+    Unavailable,
+    hookimpl,
+)
+
+from . import feeder_messages, saved_state
+from .configuration import GridConfig, check_feeder, house_specs
+from .engine import OpenDssEngine
+from .orders import Order, carry_out
+from .protocol import GridError
+from .simulation import Simulation, StepResult
+from .twin_plugin import OpenDssTwin
+
+#: State is saved this often, and at the end.
+SAVE_EVERY_S = 30.0
+
+
+class OpenDssGrid(Plugin[GridConfig]):
+    """A feeder on OpenDSS with the houses of hub.yaml: the plant behind the meters.
+
+    Publishes `grid/<name>/state`, `grid/<name>/metering` and the regulators' taps; carries out
+    commands for `grid/<name>/...` and `house/<id>`; answers `grid/<name>/topology` and
+    `grid/<name>/devices`.
+    """
+
+    Config = GridConfig
+    summary: ClassVar[str] = "A simulated feeder with houses, solved by OpenDSS each step"
+
+    async def start(self, ctx: Context) -> None:
+        """Compile the circuit, draw the houses, and step once before anybody asks."""
+        self._ctx = ctx
+        self._last_good: FeederState | None = None
+        self._troubled = False
+        saved = await saved_state.load(ctx.history, ctx.name)
+        try:
+            self._simulation = await ctx.run_blocking(self._build, saved)
+        except GridError as error:
+            raise ConfigProblemError(str(error)) from None
+        self._topology = await ctx.run_blocking(
+            feeder_messages.topology, ctx.name, self._simulation
+        )
+        await self._step()
+        for kind in ("regulator", "capacitor", "branch", "fault"):
+            ctx.handle(f"grid/{ctx.name}/{kind}/+", partial(self._command, kind))
+        ctx.handle(f"grid/{ctx.name}/sky", partial(self._command, "sky"))
+        for house in self._simulation.houses:
+            ctx.handle(f"house/{house.name}", partial(self._command, "house"))
+        ctx.serve(f"grid/{ctx.name}/topology", self._answer_topology)
+        ctx.serve(f"grid/{ctx.name}/devices", self._answer_devices)
+        ctx.every(self.config.step, self._step, name="step")
+        ctx.every(SAVE_EVERY_S, self._save, name="save")
+
+    async def stop(self) -> None:
+        """Save what the next start needs."""
+        if hasattr(self, "_simulation"):
+            await self._save()
+
+    def _build(self, saved: Mapping[str, Any] | None) -> Simulation:
+        ctx, config = self._ctx, self.config
+        start = ctx.clock.feeder_now()
+        simulation = Simulation(
+            OpenDssEngine(),
+            config.feeder,
+            house_specs(config, ctx.houses),
+            config.settings(ctx.random.getrandbits(32), start),
+            start,
+        )
+        if saved is not None:
+            simulation.restore(saved)
+        return simulation
+
+    # --- stepping -----------------------------------------------------------------------------
+
+    async def _step(self) -> None:
+        clock = self._ctx.clock
+        try:
+            result = await self._ctx.run_blocking(
+                self._simulation.step, clock.now(), clock.feeder_now()
+            )
+        except GridError as error:
+            raise Unavailable(str(error)) from None
+        self._publish(clock.now(), result)
+
+    def _publish(self, now: datetime, result: StepResult) -> None:
+        ctx, simulation = self._ctx, self._simulation
+        self._last_result = result
+        for happening in result.happenings:
+            ctx.log.warning("%s", happening.text)
+        if not result.solution.converged:
+            self._publish_trouble(now, result)
+            return
+        if self._troubled:
+            self._troubled = False
+            ctx.online()
+        state = feeder_messages.feeder_state(
+            ctx.name, now, result.feeder_time, simulation.circuit, result.solution
+        )
+        self._last_good = state
+        ctx.publish(state)
+        for message in (
+            feeder_messages.metering_points(ctx.name, now, simulation, result),
+            feeder_messages.tap_readings(ctx.name, now, result.solution),
+            feeder_messages.charge_readings(ctx.name, now, simulation),
+        ):
+            if message is not None:
+                ctx.publish(message)
+
+    def _publish_trouble(self, now: datetime, result: StepResult) -> None:
+        """Say that there is no solution; meters and readings stay silent and grow stale."""
+        problem = result.solution.problem or "no solution"
+        self._troubled = True
+        self._ctx.degraded(problem)
+        if self._last_good is not None:
+            self._ctx.publish(
+                replace(
+                    self._last_good,
+                    at=now,
+                    feeder_time=result.feeder_time,
+                    converged=False,
+                    problem=problem,
+                )
+            )
+
+    async def _save(self) -> None:
+        ctx = self._ctx
+        snapshot = await ctx.run_blocking(self._simulation.snapshot)
+        await saved_state.save(ctx.history, ctx.name, ctx.clock.now(), snapshot)
+
+    # --- commands and questions -----------------------------------------------------------------
+
+    async def _command(self, kind: str, command: Command) -> Mapping[str, Any]:
+        """Carry out a command and verify it in a power flow of its own before answering."""
+        name = command.target.rsplit("/", 1)[-1]
+        order = Order(kind, name, command.action, command.args)
+        clock = self._ctx.clock
+        try:
+            result, figures = await self._ctx.run_blocking(
+                self._carry_out, order, clock.now(), clock.feeder_now()
+            )
+        except GridError as error:
+            raise Rejected(str(error)) from None
+        self._publish(clock.now(), result)
+        return figures
+
+    def _carry_out(
+        self, order: Order, now: datetime, feeder_time: datetime
+    ) -> tuple[StepResult, Mapping[str, Any]]:
+        verify = carry_out(self._simulation, order)
+        result = self._simulation.step(now, feeder_time)
+        if not result.solution.converged:
+            return result, {"problem": result.solution.problem}
+        return result, verify(self._simulation, result)
+
+    async def _answer_topology(self, _: Any) -> Mapping[str, Any]:
+        return self._topology
+
+    async def _answer_devices(self, _: Any) -> Mapping[str, Any]:
+        return feeder_messages.device_states(self._simulation, self._last_result)
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    @classmethod
+    def check(cls, config: GridConfig, check: CheckContext) -> list[str]:
+        """Compile the circuit and hold every house against it."""
+        try:
+            return check_feeder(config.feeder, house_specs(config, check.houses))
+        except GridError as error:
+            return [str(error)]
+
+    async def probe(self) -> Mapping[str, Any]:
+        """Return one fresh power flow in figures."""
+        await self._step()
+        solution = self._last_result.solution
+        return {
+            "converged": solution.converged,
+            "iterations": solution.iterations,
+            "nodes": len(solution.voltages_pu),
+            "lowest_pu": round(float(solution.voltages_pu[~solution.dead].min(initial=9)), 4),
+            "highest_pu": round(float(solution.voltages_pu.max()), 4),
+            "source_kw": round(float(solution.source_va.real.sum()) / 1000, 1),
+            "losses_kw": round(solution.losses_va.real / 1000, 1),
+            **{f"tap_{name}": tap for name, tap in solution.taps.items()},
+        }
+
+
+@hookimpl
+def hub_plugin_types() -> Mapping[str, type[Plugin[Any]]]:
+    """Offer the plant and its scratch twin."""
+    return {"opendss_grid": OpenDssGrid, "opendss_twin": OpenDssTwin}

@@ -1,0 +1,267 @@
+"""The simulated feeder: devices, power flow and time in one deterministic step.
+
+One step advances the feeder's time, lets every device decide its power for the time elapsed, sets
+the loads, solves, and moves the energy. Equal seeds, times and commands give equal results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .devices import Fleet, Powers
+from .fuses import FuseBox
+from .houses import HouseSpec, problems
+from .metering import MeterMap, Truth
+from .profiles import Sky, SmoothNoise, load_factor, plane_irradiance, sun_direction
+from .protocol import Circuit, FaultSpec, FloatArray, GridEngine, GridError, Solution
+
+#: Deviation of a house's consumption around its profile, as an exponent of e.
+_LOAD_NOISE = 0.35
+_LOAD_NOISE_KNOT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the feeder is simulated.
+
+    `load_scale` multiplies the loads of the circuit, `load_profile` shapes them over the day
+    (`flat` leaves them), `clouds` is the share of time with a cloud before the sun. With
+    `local_regulators` the circuit's own regulator controls act; without, taps stay where the
+    controls settled at the start until they are commanded.
+    """
+
+    seed: int = 0
+    load_scale: float = 1.0
+    load_profile: str = "flat"
+    clouds: float = 0.0
+    latitude_deg: float = 40.0
+    longitude_deg: float = -75.0
+    local_regulators: bool = False
+
+    @property
+    def local_offset(self) -> timedelta:
+        """Return what mean solar time, by which people live here, is ahead of UTC."""
+        return timedelta(hours=self.longitude_deg / 15)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that happened on the feeder by itself, such as a blown fuse."""
+
+    kind: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One step. Where the power flow found no solution `truth` is None and no energy moved."""
+
+    feeder_time: datetime
+    elapsed_s: float
+    solution: Solution
+    truth: Truth | None
+    powers: Powers
+    happenings: tuple[Happening, ...] = ()
+
+
+class Simulation:
+    """A feeder with its houses. All calls come from the thread that owns the engine."""
+
+    def __init__(
+        self,
+        engine: GridEngine,
+        feeder: Path,
+        houses: Sequence[HouseSpec],
+        settings: Settings,
+        start: datetime,
+    ) -> None:
+        """Compile and draw, and let the circuit's own controls settle; `start` is feeder time."""
+        found = problems(engine.compile(feeder), list(houses))
+        if found:
+            raise GridError("; ".join(found))
+        drawn = [house for house in houses if house.feeder_load is None]
+        circuit = engine.add_services([house.service(engine.circuit) for house in drawn])
+        self.circuit: Circuit = circuit
+        self.houses = tuple(houses)
+        self.fleet = Fleet(houses)
+        self.meters = MeterMap(circuit, houses)
+        self.time = start
+        self.opened: set[str] = set()
+        self.tap_operations = {regulator.name: 0 for regulator in circuit.regulators}
+        self.irradiance_w_per_m2: float | None = None
+        self._engine = engine
+        self._settings = settings
+        self._number = {house.name: i for i, house in enumerate(houses)}
+        self._until: dict[int, datetime] = {}
+        self._fuses = FuseBox([house.fuse_a for house in houses])
+        self._sky = Sky(settings.seed, settings.clouds)
+        self._noise = SmoothNoise(settings.seed, 2, len(houses), _LOAD_NOISE_KNOT_S)
+        self._base_w = np.array([load.power_w for load in circuit.loads])
+        self._base_var = np.array([load.power_var for load in circuit.loads])
+        self._own_load = np.array([house.feeder_load is None for house in houses], dtype=bool)
+        rows = self.meters.load_rows[~self._own_load]
+        self.fleet.var_per_w[~self._own_load] = self._base_var[rows] / self._base_w[rows]
+        self._settle()
+
+    def _settle(self) -> None:
+        self._engine.use_local_regulators(True)
+        self._set_loads(self._decide(0.0))
+        first = self._engine.solve()
+        if not first.converged:
+            raise GridError(f"circuit {self.circuit.name}: {first.problem}")
+        self._engine.use_local_regulators(self._settings.local_regulators)
+        self.taps = dict(first.taps)
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def step(self, now: datetime, feeder_time: datetime) -> StepResult:
+        """Advance the feeder to `feeder_time`; `now` is the hub's, for set-points that end."""
+        elapsed_s = max(0.0, (feeder_time - self.time).total_seconds())
+        self.time = max(self.time, feeder_time)
+        self._end_set_points(now)
+        hours = elapsed_s / 3600
+        powers = self._decide(hours)
+        self._set_loads(powers)
+        solution = self._engine.solve()
+        if not solution.converged:
+            return StepResult(self.time, elapsed_s, solution, None, powers)
+        self._count_taps(solution.taps)
+        truth = self.meters.read(self._engine, solution, powers.net_w, powers.net_var)
+        self.fleet.integrate(powers, self.meters.energised(solution), hours)
+        happenings = self._blow_fuses(truth, elapsed_s)
+        return StepResult(self.time, elapsed_s, solution, truth, powers, happenings)
+
+    def _decide(self, hours: float) -> Powers:
+        settings, fleet = self._settings, self.fleet
+        local = self.time + settings.local_offset
+        shapes = {p: load_factor(p, local) for p in {house.profile for house in self.houses}}
+        shape = np.array([shapes[house.profile] for house in self.houses])
+        noise = np.exp(_LOAD_NOISE * self._noise.at(self.time) - _LOAD_NOISE**2 / 2)
+        on_feeder = self._base_w[self.meters.load_rows] * self._feeder_factor()
+        load_w = np.where(self._own_load, fleet.mean_load_w * shape * noise, on_feeder)
+        return fleet.dispatch(load_w, self._light(), hours)
+
+    def _feeder_factor(self) -> float:
+        local = self.time + self._settings.local_offset
+        return self._settings.load_scale * load_factor(self._settings.load_profile, local)
+
+    def _light(self) -> FloatArray:
+        if self.irradiance_w_per_m2 is not None:
+            return np.full(len(self.houses), self.irradiance_w_per_m2)
+        settings = self._settings
+        sun = sun_direction(self.time, settings.latitude_deg, settings.longitude_deg)
+        clear = plane_irradiance(sun, self.fleet.tilt_deg, self.fleet.azimuth_deg)
+        return clear * self._sky.clearness(self.time)
+
+    def _set_loads(self, powers: Powers) -> None:
+        factor = self._feeder_factor()
+        power_w, power_var = self._base_w * factor, self._base_var * factor
+        power_w[self.meters.load_rows] = powers.net_w
+        power_var[self.meters.load_rows] = powers.net_var
+        self._engine.set_loads(power_w, power_var)
+
+    def _end_set_points(self, now: datetime) -> None:
+        for number in [n for n, until in self._until.items() if until <= now]:
+            del self._until[number]
+            self.fleet.set_point_w[number] = np.nan
+
+    def _count_taps(self, taps: Mapping[str, int]) -> None:
+        for name, tap in taps.items():
+            self.tap_operations[name] += abs(tap - self.taps[name])
+        self.taps = dict(taps)
+
+    def _blow_fuses(self, truth: Truth, elapsed_s: float) -> tuple[Happening, ...]:
+        happenings = []
+        for number in self._fuses.expose(self.meters.currents_a(truth), elapsed_s):
+            house = self.houses[number]
+            self._fuses.replace(int(number))
+            self.set_service(house.name, closed=False)
+            text = f"the service fuse of {house.name} ({house.fuse_a:g} A) blew"
+            happenings.append(Happening("fuse", house.name, text))
+        return tuple(happenings)
+
+    # --- commands; the next step shows what they did ------------------------------------------
+
+    def set_tap(self, regulator: str, tap: int) -> None:
+        """Move a regulator's tap; GridError where the circuit's own control holds it."""
+        if self._settings.local_regulators:
+            raise GridError(f"regulator {regulator} acts on its own ('regulators: local')")
+        self._engine.set_tap(regulator, tap)
+
+    def set_service(self, house: str, *, closed: bool) -> None:
+        """Open or close a house's service."""
+        number = self.number(house)
+        self._engine.set_service(self.circuit.loads[self.meters.load_rows[number]].name, closed)
+        (self.opened.discard if closed else self.opened.add)(house)
+
+    def set_power(self, house: str, power_w: float | None, until: datetime | None) -> None:
+        """Hold a net import at a house's meter, until a time of the hub; None releases it."""
+        number = self.number(house)
+        self.fleet.set_point_w[number] = np.nan if power_w is None else power_w
+        self._until.pop(number, None)
+        if power_w is not None and until is not None:
+            self._until[number] = until
+
+    def set_capacitor(self, name: str, *, closed: bool) -> None:
+        """Switch a capacitor bank."""
+        self._engine.set_capacitor(name, closed)
+
+    def set_switch(self, branch: str, *, closed: bool, phase: int | None = None) -> None:
+        """Open or close a branch of the circuit, or one conductor of it."""
+        self._engine.set_switch(branch, closed, phase)
+
+    def apply_fault(self, fault: FaultSpec) -> None:
+        """Put a short circuit on a bus."""
+        self._engine.apply_fault(fault)
+
+    def clear_fault(self, name: str) -> None:
+        """Take a short circuit away."""
+        self._engine.clear_fault(name)
+
+    def number(self, name: str) -> int:
+        """Return a house's row in the arrays of the fleet; GridError if it is not here."""
+        number = self._number.get(name)
+        if number is None:
+            known = ", ".join(self._number)
+            raise GridError(f"house {name} is not on this feeder; it has: {known}")
+        return number
+
+    def energised(self, house: str, result: StepResult) -> bool:
+        """Return whether a house's meter had voltage in a step."""
+        return bool(self.meters.energised(result.solution)[self.number(house)])
+
+    # --- what a restart keeps -----------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what must survive a restart, as plain data: taps, charge, open services."""
+        fleet = self.fleet
+        return {
+            "taps": dict(self.taps),
+            "battery_wh": dict(zip(fleet.names, fleet.battery.energy_wh.tolist(), strict=True)),
+            "ev_wh": dict(zip(fleet.names, fleet.ev.energy_wh.tolist(), strict=True)),
+            "opened": sorted(self.opened),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Take up where a snapshot was made; what no longer fits the configuration is left out."""
+        for storage, key in ((self.fleet.battery, "battery_wh"), (self.fleet.ev, "ev_wh")):
+            for name, energy_wh in snapshot[key].items():
+                if name in self._number:
+                    row = self._number[name]
+                    storage.energy_wh[row] = min(energy_wh, storage.capacity_wh[row])
+        for name in snapshot["opened"]:
+            if name in self._number:
+                self.set_service(name, closed=False)
+        if not self._settings.local_regulators:
+            for regulator in self.circuit.regulators:
+                tap = snapshot["taps"].get(regulator.name)
+                if tap is not None and regulator.lowest <= tap <= regulator.highest:
+                    self._engine.set_tap(regulator.name, tap)
+                    self.taps[regulator.name] = tap

@@ -1,0 +1,309 @@
+"""The feeder and its twin in a real hub, in virtual time."""
+
+import asyncio
+import math
+from pathlib import Path
+
+import pytest
+
+from hub.messages import (
+    Command,
+    CommandStatus,
+    FeederState,
+    MeteringPoints,
+    PluginState,
+    PowerFlowCase,
+    PowerFlowQuestion,
+    Reading,
+    ReadingBatch,
+)
+from hub.testing import Recording, in_virtual_time, running
+
+FEEDER = Path(__file__).parents[3] / "config/feeders/ieee13/feeder.dss"
+HOUSES = """
+houses:
+  house1: {bus: 671.1, ev: {kw: 11}}
+  house2: {bus: 671.1, pv: {kwp: 8}, battery: {kwh: 13.5, kw: 11}}
+  works: {bus: 671.1.2.3, feeder_load: s671, site: business, load: {profile: none}}
+  solar_park:
+    bus: 675.1.2.3
+    site: plant
+    nominal_v: 2402
+    service: {drop_m: 0, fuse_a: 1000}
+    load: {profile: none}
+    pv: {kwp: 3000}
+"""
+GRID = f"""
+hub: {{time_lapse: 60, seed: 7}}
+{HOUSES}
+plugins:
+  grid: {{use: opendss_grid, feeder: {FEEDER}, load_scale: 0.6, time_of_day: "12:00"}}
+"""
+WITH_TWIN = GRID + f"  twin: {{use: opendss_grid/opendss_twin, feeder: {FEEDER}}}\n"
+
+
+def play(tmp_path: Path, text: str, program):
+    """Run a program on a hub in virtual time and return what it returns."""
+
+    async def main():
+        async with running(tmp_path, text) as hub:
+            await hub.settled()
+            for plugin in hub.plugins.values():
+                assert plugin.state is PluginState.ONLINE, plugin.reason
+            return await program(hub)
+
+    return in_virtual_time(main)
+
+
+def send(hub, target: str, action: str, **args):
+    return hub.commands.send(Command(target, action, args))
+
+
+def last(hub, topic: str):
+    found = hub.bus.last(topic)
+    assert found is not None, topic
+    return found.message
+
+
+def pu(hub, node: str) -> float:
+    state = last(hub, "grid/grid/state")
+    return state.voltages_pu[state.nodes.index(node)]
+
+
+def test_each_step_publishes_state_metering_and_taps(tmp_path: Path) -> None:
+    async def program(hub):
+        seen = Recording(hub)
+        await asyncio.sleep(10.5)
+        return seen.messages
+
+    messages = play(tmp_path, GRID, program)
+    states = [m for m in messages if isinstance(m, FeederState)]
+    metering = [m for m in messages if isinstance(m, MeteringPoints)]
+    assert len(states) == len(metering) == 10
+    assert (states[1].feeder_time - states[0].feeder_time).total_seconds() == pytest.approx(60)
+    assert metering[3].elapsed_s == pytest.approx(60)
+    assert states[0].taps == {"reg_a": 7, "reg_b": 6, "reg_c": 7}
+    at = {
+        d + p: i
+        for i, (d, p) in enumerate(zip(metering[0].devices, metering[0].phases, strict=True))
+    }
+    assert set(at) >= {"house1", "house2", "worksa", "solar_parkc", "heada", "headb", "headc"}
+    assert metering[0].voltages_v[at["house1"]] == pytest.approx(241.7, abs=0.5)
+    assert metering[0].powers_w[at["worksa"]] == pytest.approx(693_000 / 3, rel=0.02)
+    assert [m for m in messages if isinstance(m, ReadingBatch) and m.quantity == "tap"]
+    assert [m for m in messages if isinstance(m, ReadingBatch) and m.quantity == "state_of_charge"]
+
+
+def test_a_tap_command_is_verified_and_seen_at_once(tmp_path: Path) -> None:
+    async def program(hub):
+        before = pu(hub, "671.1")
+        result = await send(hub, "grid/grid/regulator/reg_a", "set_tap", tap=2)
+        return before, result, pu(hub, "671.1"), last(hub, "grid/grid/state").taps
+
+    before, result, after, taps = play(tmp_path, GRID, program)
+    assert result.status is CommandStatus.DONE
+    assert result.data["tap"] == 2
+    assert result.data["operations"] == 5
+    assert after < before - 0.025
+    assert taps["reg_a"] == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "action", "args", "reason"),
+    [
+        ("grid/grid/regulator/reg_a", "set_tap", {"tap": 40}, "out of range"),
+        ("grid/grid/regulator/reg_a", "set_tap", {"tap": 1.5}, "whole number"),
+        ("grid/grid/regulator/reg_a", "set_tap", {}, "expected a number for 'tap'"),
+        ("grid/grid/regulator/reg_z", "set_tap", {"tap": 1}, "reg_z is not in the circuit"),
+        ("grid/grid/regulator/reg_a", "jump", {}, "no action 'jump'; it has: set_tap"),
+        ("house/house1", "set_power", {"watts": math.nan}, "expected a number"),
+        ("house/house1", "set_power", {"watts": 1, "until": "noon"}, "expected a time"),
+        ("grid/grid/fault/f1", "apply", {"type": "xy", "bus": "671"}, "such as ag"),
+        ("grid/grid/fault/f1", "apply", {"type": "ag", "bus": "nowhere"}, "nowhere is not in"),
+        ("grid/grid/sky", "set", {"irradiance_w_per_m2": 9000}, "0 to 1500"),
+    ],
+)
+def test_an_order_that_cannot_be_is_rejected_with_its_reason(
+    tmp_path: Path, target, action, args, reason
+) -> None:
+    result = play(tmp_path, GRID, lambda hub: send(hub, target, action, **args))
+    assert result.status is CommandStatus.REJECTED
+    assert reason in result.reason
+
+
+def test_an_outage_is_dead_at_the_meter_and_ends(tmp_path: Path) -> None:
+    async def program(hub):
+        opened = await send(hub, "house/house1", "open_service")
+        dead = pu(hub, "house1.1"), pu(hub, "671.1")
+        closed = await send(hub, "house/house1", "close_service")
+        return opened, dead, closed, pu(hub, "house1.1")
+
+    opened, dead, closed, after = play(tmp_path, GRID, program)
+    assert opened.data == {"closed": False, "energised": False}
+    assert dead[0] == 0.0
+    assert dead[1] > 0.95
+    assert closed.data == {"closed": True, "energised": True}
+    assert after > 0.95
+
+
+def test_a_sale_is_delivered_until_its_end(tmp_path: Path) -> None:
+    async def program(hub):
+        seen = Recording(hub, "grid/grid/metering")
+        until = hub.clock.now().timestamp() + 5
+        ends = hub.clock.now().fromtimestamp(until, tz=hub.clock.now().tzinfo)
+        result = await send(hub, "house/house2", "set_power", watts=-6000, until=ends.isoformat())
+        await asyncio.sleep(8.5)
+        return result, seen.messages
+
+    result, metering = play(tmp_path, GRID, program)
+    assert result.data["achieved_w"] == pytest.approx(-6000)
+    row = metering[0].devices.index("house2")
+    powers = [m.powers_w[row] for m in metering]
+    assert powers[:5] == pytest.approx([-6000] * 5)
+    assert powers[-1] > -5999
+
+
+def test_sales_raise_the_voltage_and_taps_bring_it_back(tmp_path: Path) -> None:
+    async def program(hub):
+        await send(hub, "grid/grid/sky", "set", irradiance_w_per_m2=1000)
+        before = pu(hub, "675.2")
+        await send(hub, "house/solar_park", "set_power", watts=-2_031_000)
+        high = pu(hub, "675.2")
+        for name, tap in (("reg_a", -2), ("reg_b", 0), ("reg_c", 7)):
+            assert (await send(hub, f"grid/grid/regulator/{name}", "set_tap", tap=tap)).done
+        return before, high, pu(hub, "675.2")
+
+    before, high, after = play(tmp_path, GRID, program)
+    assert before < 1.05
+    assert high == pytest.approx(1.056, abs=0.0005)
+    assert after == pytest.approx(1.016, abs=0.0005)
+
+
+def test_faults_capacitors_and_branches_obey(tmp_path: Path) -> None:
+    async def program(hub):
+        fault = await send(hub, "grid/grid/fault/f1", "apply", type="bcg", bus="680", ohm=1)
+        await send(hub, "grid/grid/fault/f1", "clear")
+        cleared = pu(hub, "680.2")
+        await send(hub, "grid/grid/capacitor/cap675", "open")
+        without = pu(hub, "675.1")
+        branch = await send(hub, "grid/grid/branch/line.671_692", "open")
+        return fault, cleared, without, branch, pu(hub, "675.1")
+
+    fault, cleared, without, branch, cut = play(tmp_path, GRID, program)
+    assert max(fault.data["voltages_pu"].values()) < 0.95
+    assert cleared > 1.0
+    assert without > 0.95
+    assert cut == 0.0
+    assert branch.data["dead_nodes"] == 9
+
+
+def test_a_restart_keeps_charge_taps_and_outages(tmp_path: Path) -> None:
+    async def first(hub):
+        await send(hub, "grid/grid/regulator/reg_b", "set_tap", tap=-3)
+        await send(hub, "house/house1", "open_service")
+        await send(hub, "house/house2", "set_power", watts=-8000)
+        await asyncio.sleep(5)
+        return last(hub, "reading/house2/state_of_charge").value
+
+    async def second(hub):
+        state = last(hub, "grid/grid/state")
+        return state.taps, pu(hub, "house1.1"), last(hub, "reading/house2/state_of_charge").value
+
+    charge = play(tmp_path, GRID, first)
+    taps, house1, kept = play(tmp_path, GRID, second)
+    assert charge < 60
+    assert taps["reg_b"] == -3
+    assert house1 == 0.0
+    assert kept == pytest.approx(charge, abs=0.1)
+
+
+def test_two_runs_with_one_seed_are_equal(tmp_path: Path) -> None:
+    async def program(hub):
+        seen = Recording(hub, "grid/grid/metering")
+        await asyncio.sleep(30)
+        return [list(m.powers_w) for m in seen.messages]
+
+    runs = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        runs.append(play(tmp_path / name, GRID.replace("seed: 7", "seed: 9"), program))
+    assert runs[0] == runs[1]
+    (tmp_path / "c").mkdir()
+    assert play(tmp_path / "c", GRID, program) != runs[0]
+
+
+def test_the_topology_has_a_place_and_a_distance_for_every_bus(tmp_path: Path) -> None:
+    topology = play(tmp_path, GRID, lambda hub: hub.services.ask("grid/grid/topology"))
+    buses = {bus["name"]: bus for bus in topology["buses"]}
+    assert buses["671"]["distance_m"] == pytest.approx(4000 * 0.3048)
+    assert buses["house1"]["fed_by"] == "house1_lv"
+    assert all(0 <= bus["y"] <= 1.2 for bus in topology["buses"])
+    assert len({(bus["x"], bus["y"]) for bus in topology["buses"]}) == len(buses)
+    assert [h["bus"] for h in topology["houses"]] == ["house1", "house2", "671", "solar_park"]
+
+
+def test_devices_are_told(tmp_path: Path) -> None:
+    devices = play(tmp_path, GRID, lambda hub: hub.services.ask("grid/grid/devices"))
+    assert devices["house2"]["battery_percent"] == pytest.approx(60)
+    assert devices["house2"]["pv_w"] > 3000
+    assert devices["solar_park"]["pv_w"] == 0
+    assert devices["house1"]["set_point_w"] is None
+
+
+def test_the_twin_predicts_what_the_plant_then_does(tmp_path: Path) -> None:
+    async def program(hub):
+        metering = last_metering = None
+        seen = Recording(hub, "grid/grid/metering")
+        await asyncio.sleep(1.5)
+        last_metering = seen.messages[-1]
+        # What real meters would say, without their error.
+        metering = last_metering
+        for device, phase, power, var in zip(
+            metering.devices, metering.phases, metering.powers_w, metering.powers_var, strict=True
+        ):
+            suffix = f"_{phase}" if phase else ""
+            hub.bus.publish(Reading(device, f"power{suffix}", power, "W", metering.at))
+            hub.bus.publish(Reading(device, f"reactive_power{suffix}", var, "var", metering.at))
+        question = PowerFlowQuestion(
+            (
+                PowerFlowCase(),
+                PowerFlowCase(taps={"reg_a": 2, "reg_b": 1, "reg_c": 2}),
+                PowerFlowCase(opened=frozenset({"works"})),
+            )
+        )
+        answer = await hub.services.ask("twin/twin/solve", question)
+        here = last(hub, "grid/grid/state")
+        for name, tap in (("reg_a", 2), ("reg_b", 1), ("reg_c", 2)):
+            await send(hub, f"grid/grid/regulator/{name}", "set_tap", tap=tap)
+        return answer, here, last(hub, "grid/grid/state")
+
+    answer, here, moved = play(tmp_path, WITH_TWIN, program)
+    assert answer.converged == (True, True, True)
+    assert answer.nodes == here.nodes
+    # The twin knows the true load scale (0.6) from the head alone.
+    assert answer.voltages_pu[0] == pytest.approx(list(here.voltages_pu), abs=0.0015)
+    assert answer.voltages_pu[1] == pytest.approx(list(moved.voltages_pu), abs=0.0015)
+    assert answer.source_w[2] < answer.source_w[0] - 600_000
+
+
+@pytest.mark.parametrize(
+    ("house", "message"),
+    [
+        ("house1: {bus: 999.1}", "bus 999 is not in"),
+        ("house1: {bus: 611.1}", "bus 611 has no phase 1; it has 3"),
+        ("house1: {bus: 671.1.2.3, feeder_load: nope}", "load nope is not in"),
+    ],
+)
+def test_check_names_a_house_that_does_not_fit(tmp_path: Path, house, message) -> None:
+    from hub.check import check_plugins
+    from hub.config import load
+    from hub.loader import Loader
+
+    path = tmp_path / "hub.yaml"
+    path.write_text(
+        f"houses:\n  {house}\nplugins:\n  grid: {{use: opendss_grid, feeder: {FEEDER}}}\n"
+    )
+    loader = Loader(tmp_path)
+    outcome = check_plugins(load(path, loader.resolve, known_types=loader.known_types()), loader)
+    assert len(outcome.problems) == 1
+    assert message in outcome.problems[0]
