@@ -4,6 +4,7 @@ from hub.bus import Last
 from hub.clock import Clock
 from hub.config_path import ConfigPath
 from hub.duration import Duration
+from hub.encoding import encode, plain
 from hub.errors import ConfigProblemError, HubError, NotServed, Rejected, Unavailable
 from hub.hookspecs import Route, hookimpl
 from hub.houses import Battery, ElectricVehicle, House, Load, Service, Solar, WalletAddress
@@ -107,7 +108,9 @@ __all__ = [
     "TradeSettled",
     "Unavailable",
     "WalletAddress",
+    "encode",
     "hookimpl",
     "new_id",
+    "plain",
     "unit_of",
 ]

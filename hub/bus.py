@@ -57,7 +57,7 @@ class Subscription:
         topic_filter: str,
         handler: Handler,
         owner: str,
-        on_error: Callable[[Exception], None] | None,
+        on_error: Callable[[BaseException], None] | None,
     ) -> None:
         self.filter = topic_filter
         self.parts = split_filter(topic_filter)
@@ -110,7 +110,7 @@ class Subscription:
                     if awaitable is not None:
                         await awaitable
                     counters.delivered += 1
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     counters.errors += 1
                     self._failed(error)
                 if time.perf_counter() - started > SLICE_S:
@@ -118,7 +118,7 @@ class Subscription:
             if queue:
                 await asyncio.sleep(0)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         if self._on_error is None:
             log.error("%s: handler of %s raised", self.owner, self.filter, exc_info=error)
         else:
@@ -150,7 +150,7 @@ class Bus:
         handler: Handler,
         *,
         owner: str = "?",
-        on_error: Callable[[Exception], None] | None = None,
+        on_error: Callable[[BaseException], None] | None = None,
     ) -> Subscription:
         """Call `handler` with every message whose topic matches, in order of publication.
 

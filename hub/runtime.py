@@ -116,9 +116,9 @@ class PluginContext(Context):
         timeout_s: float | None = None,
         now: bool = False,
     ) -> Job:
-        start = self.clock.now() + timedelta(seconds=0 if now else seconds)
+        start = self.clock.now() + timedelta(seconds=seconds)
         limit_s = max(MIN_JOB_TIMEOUT_S, 3 * seconds) if timeout_s is None else timeout_s
-        return self._job(function, interval(seconds, start), name, limit_s)
+        return self._job(function, interval(seconds, start), name, limit_s, now=now)
 
     def at(
         self, when: datetime, function: Callable[[], Awaitable[None]], *, name: str | None = None
@@ -144,6 +144,8 @@ class PluginContext(Context):
         trigger: Any,
         name: str | None,
         limit_s: float,
+        *,
+        now: bool = False,
     ) -> Job:
         label: str = name or str(getattr(function, "__name__", "job"))
 
@@ -155,12 +157,12 @@ class PluginContext(Context):
                 self._supervised.job_failed(label, f"took longer than {limit_s:g} s")
             except Unavailable as error:
                 self._supervised.job_failed(label, str(error), expected=True)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._supervised.job_failed(label, f"{type(error).__name__}: {error}", error=error)
             else:
                 self._supervised.job_passed(label)
 
-        job = self._hub.scheduler.add(f"{self.name}/{label}", run, trigger)
+        job = self._hub.scheduler.add(f"{self.name}/{label}", run, trigger, now=now)
         self._undo.append(job.cancel)
         return job
 
@@ -168,7 +170,10 @@ class PluginContext(Context):
 
     def background(self, work: Awaitable[None], *, name: str) -> asyncio.Task[None]:
         async def guarded() -> None:
-            await work
+            try:
+                await work
+            except SystemExit as error:  # let through, it would end the whole hub
+                raise RuntimeError(f"it called sys.exit({error.code})") from error
 
         task = asyncio.get_running_loop().create_task(guarded(), name=f"task:{self.name}/{name}")
         self._tasks.add(task)

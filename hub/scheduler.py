@@ -85,8 +85,10 @@ class Scheduler(ABC):
     """What both drivers offer."""
 
     @abstractmethod
-    def add(self, name: str, function: JobFunction, trigger: BaseTrigger) -> Job:
-        """Schedule a function by a trigger."""
+    def add(
+        self, name: str, function: JobFunction, trigger: BaseTrigger, *, now: bool = False
+    ) -> Job:
+        """Schedule a function by a trigger; with `now` it fires at once, too."""
 
     @abstractmethod
     def start(self) -> None:
@@ -106,7 +108,9 @@ class WallScheduler(Scheduler):
         )
         self._runs: set[asyncio.Task[None]] = set()
 
-    def add(self, name: str, function: JobFunction, trigger: BaseTrigger) -> Job:
+    def add(
+        self, name: str, function: JobFunction, trigger: BaseTrigger, *, now: bool = False
+    ) -> Job:
         job = Job(name, function, trigger)
 
         async def fire() -> None:
@@ -115,7 +119,8 @@ class WallScheduler(Scheduler):
             self._runs.add(task)
             task.add_done_callback(self._runs.discard)
 
-        scheduled = self._scheduler.add_job(fire, trigger, name=name)
+        first = {"next_run_time": datetime.now(UTC)} if now else {}
+        scheduled = self._scheduler.add_job(fire, trigger, name=name, **first)
         job.on_cancel = lambda: _remove(scheduled)
         return job
 
@@ -150,9 +155,14 @@ class VirtualScheduler(Scheduler):
         self._driver: asyncio.Task[None] | None = None
         self._runs: set[asyncio.Task[None]] = set()
 
-    def add(self, name: str, function: JobFunction, trigger: BaseTrigger) -> Job:
+    def add(
+        self, name: str, function: JobFunction, trigger: BaseTrigger, *, now: bool = False
+    ) -> Job:
         job = Job(name, function, trigger)
-        self._push(job, next(self._order), None)
+        if now:
+            heapq.heappush(self._due, (self._clock.now(), next(self._order), job))
+        else:
+            self._push(job, next(self._order), None)
         self._added.set()
         return job
 

@@ -191,14 +191,14 @@ class Supervised:
             self.log.debug("%s ended", where)
             self._crash.set_result(error)
 
-    def handler_failed(self, topic_filter: str, error: Exception) -> None:
+    def handler_failed(self, topic_filter: str, error: BaseException) -> None:
         self.errors += 1
         text = f"handler of {topic_filter} raised {describe(error)}"
         self._log_seldom(text, None if isinstance(error, HubError) else error)
         self.report("handler", text, for_s=TROUBLE_SHOWN_S)
 
     def job_failed(
-        self, job: str, text: str, *, error: Exception | None = None, expected: bool = False
+        self, job: str, text: str, *, error: BaseException | None = None, expected: bool = False
     ) -> None:
         self.errors += not expected
         line = f"job {job!r}: {text}"
@@ -278,7 +278,7 @@ class Supervised:
             retry_in_s=self._retry_in_s if backoff else 0.0,
         )
 
-    def _log_seldom(self, text: str, error: Exception | None) -> None:
+    def _log_seldom(self, text: str, error: BaseException | None) -> None:
         """Log a repeated trouble once a minute."""
         now = self.hub.clock.now()
         logged = self._logged.get(text)

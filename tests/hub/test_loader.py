@@ -1,0 +1,122 @@
+"""Plugins from the user's folder and from installed packages run without a change in the hub."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hub.loader import Loader, PluginLoadError
+from hub.messages import PluginState
+from hub.testing import running
+
+PLUGIN = """
+from hub.api import Context, Plugin, PluginConfig, hookimpl
+
+class Hello(Plugin):
+    class Config(PluginConfig):
+        greeting: str = "hello"
+
+    async def start(self, ctx: Context) -> None:
+        async def answer(_):
+            return f"{self.config.greeting} from {__name__}"
+        ctx.serve("hello", answer)
+
+@hookimpl
+def hub_plugin_types():
+    return {"hello": Hello}
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("file", ["plugins/hello.py", "plugins/hello/plugin.py"])
+async def test_a_plugin_beside_the_users_file_runs(tmp_path: Path, file: str):
+    write(tmp_path / file, PLUGIN)
+    text = "plugins:\n  h: {use: hello, greeting: good morning}\n"
+    async with running(tmp_path, text) as hub:
+        await hub.settled()
+        assert hub.plugins["h"].state is PluginState.ONLINE
+        assert (await hub.services.ask("hello")).startswith("good morning from hub_user_plugins")
+
+
+def test_a_plugin_installed_as_a_package_is_found_by_its_entry_point(tmp_path: Path):
+    """In a process of its own: entry points are read from the path at start."""
+    write(tmp_path / "site/hello_package.py", PLUGIN)
+    write(
+        tmp_path / "site/hello_package-1.0.dist-info/entry_points.txt",
+        "[microgrid_hub.plugins]\nhello = hello_package\n",
+    )
+    write(tmp_path / "site/hello_package-1.0.dist-info/METADATA", "Name: hello-package\n")
+    write(tmp_path / "hub.yaml", "plugins:\n  h: {use: hello}\n")
+    code = (
+        "import asyncio; from pathlib import Path\n"
+        "from hub.testing import running\n"
+        "async def main():\n"
+        f"    folder = Path({str(tmp_path)!r})\n"
+        "    async with running(folder, 'plugins:\\n  h: {use: hello}\\n') as hub:\n"
+        "        await hub.settled()\n"
+        "        print(await hub.services.ask('hello'))\n"
+        "asyncio.run(main())\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": f"{tmp_path / 'site'}:{root}", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "hello from hello_package", done.stderr
+
+
+def test_an_unknown_type_is_none_and_known_types_are_listed_without_importing(tmp_path: Path):
+    write(tmp_path / "plugins/broken.py", "raise RuntimeError")
+    loader = Loader(tmp_path)
+    assert loader.resolve("no_such_type") is None
+    assert {"broken", "opendss_grid"} <= set(loader.known_types())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import nonsense_package", "ModuleNotFoundError: No module named 'nonsense_package'"),
+        ("def broken(:", "SyntaxError"),
+        ("1 / 0", "ZeroDivisionError"),
+        (
+            "from hub.api import hookimpl\n@hookimpl\ndef hub_plugin_typos(): pass",
+            "unknown hook 'hub_plugin_typos'",
+        ),
+        (
+            "from hub.api import hookimpl\n@hookimpl\ndef hub_plugin_types(extra): pass",
+            "Argument(s) {'extra'}",
+        ),
+        (
+            "from hub.api import hookimpl\n@hookimpl\ndef hub_plugin_types(): return {'b': int}",
+            "no subclass of hub.api.Plugin",
+        ),
+    ],
+)
+def test_broken_plugin_code_is_one_sentence_with_its_place(tmp_path: Path, text: str, message: str):
+    write(tmp_path / "plugins/broken.py", text)
+    with pytest.raises(PluginLoadError) as caught:
+        Loader(tmp_path).resolve("broken")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_the_example_of_the_documentation_runs(tmp_path: Path):
+    """docs/write-a-plugin.md shows a plugin and a hub.yaml; both are taken from the page."""
+    page = (Path(__file__).parents[2] / "docs/write-a-plugin.md").read_text()
+    blocks = page.split("```")
+    code = next(b.removeprefix("python\n") for b in blocks if b.startswith("python\n"))
+    text = next(b.removeprefix("yaml\n") for b in blocks if b.startswith("yaml\n"))
+    assert len(code.strip().splitlines()) <= 30
+    write(tmp_path / "plugins/night_light.py", code)
+    async with running(tmp_path, text) as hub:
+        await hub.settled()
+        assert hub.plugins["light"].state is PluginState.ONLINE
