@@ -1,0 +1,176 @@
+"""Wiring: takes what is true at the metering points and speaks MQTT about it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, SecretStr
+
+from hub.api import Context, Duration, MeteringPoints, Plugin, PluginConfig, hookimpl
+
+from . import tasmota
+from .meter import Meter
+from .store import TABLES, load_counts, save_counts
+
+SAVE_EVERY_S = 10.0
+#: A step this much early still counts as one interval later; steps are not exact.
+EARLY_S = 0.05
+DIALECTS = {"tasmota": tasmota}
+
+
+class Config(PluginConfig):
+    """Meters at every metering point of a simulated feeder."""
+
+    feeder: str = Field("grid", description="the plugin instance that simulates the feeder")
+    broker: str = Field("mqtt://127.0.0.1:1883", description="address of the MQTT broker")
+    username: str | None = Field(None, description="user name at the broker")
+    password: SecretStr | None = Field(None, description="password at the broker (use !secret)")
+    preset: Literal["tasmota"] = Field("tasmota", description="make of meter to speak like")
+    interval: Duration = Field(1.0, description="time between the messages of one meter")
+    resolution_wh: int = Field(1, ge=1, description="what the last digit of the counters is, in Wh")
+    accuracy_percent: float = Field(
+        0.0, ge=0, le=10, description="class of the meters: each is off by up to this, at random"
+    )
+    clock_error: Duration = Field(
+        0.0, description="each meter's clock is off by up to this, at random"
+    )
+    loss_percent: float = Field(0.0, ge=0, le=100, description="messages that never arrive")
+    backup: Duration = Field(
+        86_400.0, description="feeder time for which a meter goes on speaking without supply"
+    )
+    frequency_hz: float = Field(60.0, gt=0, description="frequency the meters show")
+
+
+class SimulatedMeters(Plugin[Config]):
+    """One meter per metering point, all on one link."""
+
+    Config = Config
+    summary: ClassVar[str] = "simulated smart meters that speak real MQTT"
+
+    async def start(self, ctx: Context) -> None:
+        self.ctx = ctx
+        self.dialect = DIALECTS[self.config.preset]
+        self.seed = ctx.random.getrandbits(64)
+        self.meters: dict[str, Meter] = {}
+        self.clocks: dict[str, timedelta] = {}
+        self.spoke_at: dict[str, datetime] = {}
+        self.online: set[str] = set()
+        self.saved: dict[str, tuple[int, int]] = {}
+        if not ctx.virtual:
+            await ctx.history.create(TABLES)
+            counts = await ctx.history.run(lambda c: load_counts(c, ctx.name))
+            self.saved = {device: (imported, exported) for device, imported, exported in counts}
+        password = self.config.password
+        self.link = await ctx.connect(
+            self.config.broker,
+            username=self.config.username,
+            password=None if password is None else password.get_secret_value(),
+        )
+        self.link.on_change(self._link_changed)
+        if not self.link.connected:
+            ctx.degraded(self.link.problem or "not connected to the broker")
+        ctx.subscribe(f"grid/{self.config.feeder}/metering", self._step)
+        if not ctx.virtual:
+            ctx.every(SAVE_EVERY_S, self._save, name="save counters")
+
+    async def stop(self) -> None:
+        if not hasattr(self, "link"):
+            return
+        for device in sorted(self.online):
+            await self._say_online(device, online=False)
+        if not self.ctx.virtual:
+            await self._save()
+
+    async def probe(self) -> Mapping[str, Any]:
+        """Return what each meter shows."""
+        return {
+            device: {
+                "import_wh": meter.sample.import_wh,
+                "export_wh": meter.sample.export_wh,
+                "power_w": sum(meter.sample.powers_w),
+                "voltages_v": meter.sample.voltages_v,
+                "supplied": meter.supplied,
+                "alive": meter.alive,
+            }
+            for device, meter in self.meters.items()
+            if meter.sample is not None
+        }
+
+    async def _step(self, points: MeteringPoints) -> None:
+        channels: dict[str, list[int]] = {}
+        for index, device in enumerate(points.devices):
+            channels.setdefault(device, []).append(index)
+        for device, indices in channels.items():
+            meter = self.meters.get(device) or self._install(device)
+            changed = meter.measure(
+                points.at,
+                points.elapsed_s,
+                [float(points.voltages_v[i]) for i in indices],
+                [float(points.powers_w[i]) for i in indices],
+                [float(points.powers_var[i]) for i in indices],
+            )
+            await self._speak(meter, points.at, at_once=changed)
+
+    async def _speak(self, meter: Meter, now: datetime, *, at_once: bool) -> None:
+        """Send what is due. A meter that loses its supply says so before its interval is over."""
+        device = meter.device
+        if meter.alive is not (device in self.online):
+            await self._say_online(device, online=meter.alive)
+        if not meter.alive or meter.sample is None:
+            return
+        spoke_at = self.spoke_at.get(device)
+        due = spoke_at is None or (now - spoke_at).total_seconds() >= self.config.interval - EARLY_S
+        if not (due or at_once):
+            return
+        self.spoke_at[device] = now
+        if not at_once and self.ctx.random.random() * 100 < self.config.loss_percent:
+            return
+        for topic, payload in self.dialect.measurement(device, meter.sample, self.clocks[device]):
+            await self.link.publish(topic, payload)
+
+    async def _say_online(self, device: str, *, online: bool) -> None:
+        if online:
+            self.online.add(device)
+        else:
+            self.online.discard(device)
+        topic, payload = self.dialect.availability(device, online=online)
+        await self.link.publish(topic, payload, retain=True)
+
+    def _install(self, device: str) -> Meter:
+        """Put up a meter. Its flaws depend on its name and the hub's seed alone."""
+        chance = random.Random(f"{self.seed} {device}")
+        imported, exported = self.saved.get(device, (0, 0))
+        meter = Meter(
+            device,
+            gain=1 + chance.uniform(-1, 1) * self.config.accuracy_percent / 100,
+            resolution_wh=self.config.resolution_wh,
+            frequency_hz=self.config.frequency_hz,
+            backup_s=self.config.backup,
+            import_mj=imported,
+            export_mj=exported,
+        )
+        self.clocks[device] = timedelta(seconds=chance.uniform(-1, 1) * self.config.clock_error)
+        self.meters[device] = meter
+        return meter
+
+    def _link_changed(self, up: bool) -> None:
+        if up:
+            self.ctx.online()
+            # A broker that was restarted has forgotten who is there.
+            self.online.clear()
+        else:
+            self.ctx.degraded(self.link.problem or "not connected to the broker")
+
+    async def _save(self) -> None:
+        counts = [(m.device, m.import_mj, m.export_mj) for m in self.meters.values()]
+        if counts:
+            await self.ctx.history.run(lambda c: save_counts(c, self.ctx.name, counts))
+
+
+@hookimpl
+def hub_plugin_types() -> Mapping[str, type[Plugin[Any]]]:
+    """Provide the plugin type."""
+    return {"simulated_meters": SimulatedMeters}

@@ -1,0 +1,1 @@
+"""Reads smart meters on MQTT, of many makes, and publishes what they measure."""

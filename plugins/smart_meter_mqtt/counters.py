@@ -1,0 +1,86 @@
+"""Energy counters as meters really have them: they start over, roll over, jitter and get swapped.
+
+What is published never decreases: it is the raw count plus an offset, which takes up each new
+beginning. The rule for a drop below 90 % as a new cycle is Home Assistant's (`total_increasing`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+#: A drop of less than this share is noise: the last value is held.
+JITTER = 0.1
+#: Margin on the largest energy a meter can have counted in an interval.
+MARGIN = 1.1
+#: Meters' clocks are good to a second.
+SLACK_S = 1.0
+#: Only a counter in the last hundredth of its range is believed to have rolled over.
+NEAR_END = 0.99
+#: Where counters end: 32 bits of Wh and of tenths of a Wh, and displays of 5 to 7 digits of kWh.
+MODULI_MWH = (
+    2**32 * 1_000,
+    2**32 * 100,
+    10**5 * 1_000_000,
+    10**6 * 1_000_000,
+    10**7 * 1_000_000,
+)
+
+
+class Step(StrEnum):
+    """What a new raw count meant."""
+
+    COUNTED = "counted"
+    HELD = "held"
+    ROLLED_OVER = "rolled over"
+    RESET = "reset"
+    SWAPPED = "swapped"
+
+    @property
+    def certain(self) -> bool:
+        """Whether the energy of the interval is known; else it is an estimate."""
+        return self not in (Step.RESET, Step.SWAPPED)
+
+
+@dataclass(slots=True)
+class Counter:
+    """One counter of one meter; all counts in mWh. `raw_mwh` is the highest of this cycle."""
+
+    raw_mwh: int
+    offset_mwh: int
+    at: datetime
+
+    @property
+    def total_mwh(self) -> int:
+        """What is published: never decreases."""
+        return self.raw_mwh + self.offset_mwh
+
+    def accept(self, raw_mwh: int, at: datetime, max_power_w: float) -> Step:
+        """Take the next raw count at its time, which is not before the last.
+
+        `max_power_w` is the most that can flow, in hub time: more energy than it can carry since
+        the last count was not measured by this meter.
+        """
+        elapsed_s = max(0.0, (at - self.at).total_seconds()) + SLACK_S
+        limit_mwh = int(max_power_w * MARGIN * elapsed_s / 3.6)
+        step, added_mwh = self._judge(raw_mwh, limit_mwh)
+        if step is not Step.HELD:
+            self.offset_mwh = self.total_mwh + added_mwh - raw_mwh
+            self.raw_mwh = raw_mwh
+        self.at = at
+        return step
+
+    def _judge(self, raw_mwh: int, limit_mwh: int) -> tuple[Step, int]:
+        """Return what a raw count means and the energy since the last one."""
+        added_mwh = raw_mwh - self.raw_mwh
+        if added_mwh >= 0:
+            return (Step.COUNTED, added_mwh) if added_mwh <= limit_mwh else (Step.SWAPPED, 0)
+        for modulus in MODULI_MWH:
+            if NEAR_END * modulus <= self.raw_mwh < modulus and modulus + added_mwh <= limit_mwh:
+                return Step.ROLLED_OVER, modulus + added_mwh
+        if raw_mwh > self.raw_mwh * (1 - JITTER):
+            return Step.HELD, 0
+        if raw_mwh <= limit_mwh:
+            return Step.RESET, raw_mwh
+        return Step.SWAPPED, 0

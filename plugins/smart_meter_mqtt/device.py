@@ -1,0 +1,187 @@
+"""What is known of one meter: when it was heard, what it counted, what was wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+
+from .counters import Counter, Step
+from .decode import Value, decode
+from .payload import PayloadError, parse_json, resolve
+from .preset import AvailabilityMap, Preset, TopicMap, split_pointer
+
+#: A meter whose clock is further ahead than this is not believed.
+MAX_AHEAD = timedelta(seconds=120)
+#: Unusable messages of one meter are logged once in this time.
+LOG_EVERY = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One value to publish. `estimated` if it is old or its interval is uncertain."""
+
+    quantity: str
+    value: float
+    unit: str
+    at: datetime
+    estimated: bool
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of a meter's messages."""
+
+    accepted: int = 0
+    unusable: int = 0
+    duplicate: int = 0
+    late: int = 0
+    cycles: int = 0
+
+
+@dataclass(slots=True)
+class Device:
+    """One meter, by its name in the hub. `max_power_w` is the most it can count, in hub time."""
+
+    name: str
+    preset: Preset
+    zone: tzinfo
+    max_power_w: float
+    counters: dict[str, Counter] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    heard_at: datetime | None = None
+    offline: bool = False
+    problem: str | None = None
+    _newest: dict[str, tuple[datetime, bytes]] = field(default_factory=dict)
+    _parts: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    _logged_at: datetime | None = None
+
+    def receive(
+        self, topic: TopicMap, payload: bytes, now: datetime, *, retained: bool
+    ) -> list[Measured]:
+        """Return what a message measured; nothing if it is unusable, late or a duplicate.
+
+        A retained message says how things were: it counts only by the meter's own time, as an
+        estimate, and is no sign of life.
+        """
+        decoded = decode(topic, payload, self.zone, now)
+        if decoded.problems:
+            self._complain(decoded.problems[0])
+        if not decoded.values:
+            return []
+        if retained and decoded.at is None:
+            return []
+        if not retained:
+            self.heard_at = now
+        at = now if decoded.at is None else decoded.at
+        if at - now > MAX_AHEAD:
+            ahead_s = (at - now).total_seconds()
+            self._complain(f"its clock is {ahead_s:.0f} s ahead of the hub's")
+            return []
+        if decoded.at is not None and not self._is_newer(topic.topic, at, payload):
+            return []
+        if not decoded.problems:
+            self.problem = None
+        self.counts.accepted += 1
+        measured = (self._measure(value, at, retained) for value in decoded.values)
+        return [each for each in measured if each is not None]
+
+    def receive_availability(self, where: AvailabilityMap, payload: bytes) -> None:
+        """Note whether the meter says it is there."""
+        word: object = payload.decode(errors="replace").strip()
+        if where.pointer:
+            try:
+                document = parse_json(payload)
+            except PayloadError:
+                # Some versions send the bare word, where others send an object.
+                document = word
+            word = resolve(document, split_pointer(where.pointer)) or word
+        if word == where.offline:
+            self.offline = True
+        elif word == where.online:
+            self.offline = False
+
+    def trouble(self, now: datetime, since: datetime, stale_after_s: float) -> str | None:
+        """Return in words why there are no readings from this meter; None if there are.
+
+        `since` is when the link came up: before, nothing could be heard.
+        """
+        if self.offline:
+            return f"{self.name} has gone offline"
+        latest = since if self.heard_at is None else max(self.heard_at, since)
+        if (now - latest).total_seconds() <= stale_after_s:
+            return None
+        if self.problem is not None:
+            return f"{self.name} sends nothing usable: {self.problem}"
+        if self.heard_at is None:
+            return f"{self.name} was never heard"
+        return f"{self.name} is silent since {self.heard_at:%H:%M:%S} UTC"
+
+    def log_line(self, now: datetime) -> str | None:
+        """Return a line for the log if something is wrong and none was due within a minute."""
+        if self.problem is None:
+            return None
+        if self._logged_at is not None and now - self._logged_at < LOG_EVERY:
+            return None
+        self._logged_at = now
+        return f"{self.name}: {self.problem} ({self.counts.unusable} unusable messages so far)"
+
+    def _complain(self, problem: str) -> None:
+        self.counts.unusable += 1
+        self.problem = problem
+
+    def _is_newer(self, topic: str, at: datetime, payload: bytes) -> bool:
+        newest = self._newest.get(topic)
+        if newest is not None:
+            if at < newest[0]:
+                self.counts.late += 1
+                return False
+            if newest == (at, payload):
+                self.counts.duplicate += 1
+                return False
+        self._newest[topic] = (at, payload)
+        return True
+
+    def _measure(self, value: Value, at: datetime, retained: bool) -> Measured | None:
+        number: Decimal | None = value.value
+        if value.part is not None:
+            number = self._sum_of_parts(value)
+        if number is None:
+            return None
+        if value.unit != "Wh":
+            return Measured(value.quantity, float(number), value.unit, at, retained)
+        total_mwh, certain = self._count(value.quantity, round(number * 1000), at)
+        return Measured(value.quantity, total_mwh / 1000, value.unit, at, retained or not certain)
+
+    def _sum_of_parts(self, value: Value) -> Decimal | None:
+        """Return the sum when each part came anew since the last one; else None."""
+        assert value.part is not None
+        parts = self._parts.setdefault(value.quantity, {})
+        parts[value.part] = value.value
+        if len(parts) < len(self.preset.parts[value.quantity]):
+            return None
+        total = sum(parts.values(), Decimal(0))
+        parts.clear()
+        return total
+
+    def _count(self, quantity: str, raw_mwh: int, at: datetime) -> tuple[int, bool]:
+        counter = self.counters.get(quantity)
+        if counter is None:
+            counter = self.counters[quantity] = Counter(raw_mwh, 0, at)
+            return counter.total_mwh, True
+        step = counter.accept(raw_mwh, at, self.max_power_w)
+        if step not in (Step.COUNTED, Step.HELD):
+            self.counts.cycles += 1
+        return counter.total_mwh, step.certain
+
+
+def troubles(
+    devices: Mapping[str, Device], now: datetime, since: datetime, stale_after_s: float
+) -> str | None:
+    """Return in one sentence which meters give no readings; None if all do."""
+    found = (device.trouble(now, since, stale_after_s) for device in devices.values())
+    texts = [text for text in found if text is not None]
+    if len(texts) > 3:
+        return f"{'; '.join(texts[:3])}; and {len(texts) - 3} more meters"
+    return "; ".join(texts) or None
