@@ -24,7 +24,14 @@ def test_a_secret_is_read_from_the_file_beside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("key", "text", "value"),
-    [("qos", "2", 2), ("retain", "on", True), ("label", "007", "007"), ("interval", "5m", 300)],
+    [
+        ("qos", "2", 2),
+        ("anything", "2", 2),
+        ("anything", "'2'", "2"),
+        ("retain", "on", True),
+        ("label", "007", "007"),
+        ("interval", "5m", 300),
+    ],
 )
 def test_a_secret_may_be_of_any_kind(tmp_path: Path, key: str, text: str, value: object) -> None:
     config = load_text(tmp_path, USING % key, secrets_yaml=f"it: {text}\n")
