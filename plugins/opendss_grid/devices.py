@@ -18,6 +18,8 @@ from .protocol import FloatArray
 
 #: Below this share a vehicle charges by itself, whatever the market does.
 EV_ALWAYS_ABOVE = 0.2
+#: Two steps closer than this are one moment, in which power is not limited by energy.
+_INSTANT_H = 1e-9
 
 
 def _column(houses: Sequence[HouseSpec], value: Callable[[HouseSpec], float]) -> FloatArray:
@@ -61,7 +63,7 @@ class Storage:
         """Return the lowest and highest power that can be held for so many hours."""
         room = np.maximum(self.capacity_wh - self.energy_wh, 0)
         left = np.maximum(self.energy_wh - self.floor_wh, 0)
-        if hours > 0:
+        if hours > _INSTANT_H:
             highest = np.minimum(self.charge_w, room / (self.one_way * hours))
             lowest = -np.minimum(self.discharge_w, left * self.one_way / hours)
         else:

@@ -21,8 +21,8 @@ Verify = Callable[[Simulation, StepResult], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to do to which actuator: `kind` is `regulator`, `house`, `capacitor`, `branch`, `fault`
-    or `sky`, `name` which one.
+    """What to do to which actuator: `kind` is `regulator`, `regulators`, `control`, `house`,
+    `capacitor`, `branch`, `fault` or `sky`, `name` which one.
     """
 
     kind: str
@@ -56,6 +56,40 @@ def _set_tap(simulation: Simulation, order: Order) -> Verify:
     return verify
 
 
+def _set_taps(simulation: Simulation, order: Order) -> Verify:
+    """Move several regulators at once: all of them, or, if one cannot, none."""
+    taps = order.args.get("taps")
+    if not isinstance(taps, Mapping) or not taps:
+        raise GridError(f"expected 'taps' as a mapping of regulators to positions, got {taps!r}")
+    before = dict(simulation.taps)
+    moved: list[str] = []
+    try:
+        for name in taps:
+            _set_tap(simulation, Order("regulator", str(name), "set_tap", {"tap": taps[name]}))
+            moved.append(str(name).lower())
+    except GridError:
+        for name in moved:
+            simulation.set_tap(name, before[name])
+        raise
+
+    def verify(_: Simulation, result: StepResult) -> Mapping[str, Any]:
+        seen = dict(result.solution.taps)
+        wrong = {name: seen[name] for name in moved if seen[name] != taps[name]}
+        if wrong:
+            raise GridError(f"regulators stand at {wrong} after the command to {dict(taps)}")
+        return {"taps": seen, "before": before}
+
+    return verify
+
+
+def _control(local: bool) -> Callable[[Simulation, Order], Verify]:
+    def act(simulation: Simulation, _: Order) -> Verify:
+        simulation.use_local_regulators(local)
+        return lambda _, result: {"local": local, "taps": dict(result.solution.taps)}
+
+    return act
+
+
 def _service(closed: bool) -> Callable[[Simulation, Order], Verify]:
     def act(simulation: Simulation, order: Order) -> Verify:
         simulation.set_service(order.name, closed=closed)
@@ -72,9 +106,9 @@ def _service(closed: bool) -> Callable[[Simulation, Order], Verify]:
 
 
 def _set_power(simulation: Simulation, order: Order) -> Verify:
-    watts = _number(order, "watts")
-    simulation.set_power(order.name, watts, _moment(order, "until"))
-    return _power_answer(order.name, watts)
+    net_w = _number(order, "net_w")
+    simulation.set_power(order.name, net_w, _moment(order, "until"))
+    return _power_answer(order.name, net_w)
 
 
 def _release_power(simulation: Simulation, order: Order) -> Verify:
@@ -152,6 +186,8 @@ def _release_sky(simulation: Simulation, _: Order) -> Verify:
 
 _ACTIONS: Mapping[str, Mapping[str, Callable[[Simulation, Order], Verify]]] = {
     "regulator": {"set_tap": _set_tap},
+    "regulators": {"set_taps": _set_taps},
+    "control": {"local": _control(local=True), "commanded": _control(local=False)},
     "house": {
         "open_service": _service(closed=False),
         "close_service": _service(closed=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
@@ -37,7 +37,7 @@ class OpenDssGrid(Plugin[GridConfig]):
 
     Publishes `grid/<name>/state`, `grid/<name>/metering` and the regulators' taps; carries out
     commands for `grid/<name>/...` and `house/<id>`; answers `grid/<name>/topology` and
-    `grid/<name>/devices`.
+    `grid/<name>/houses`.
     """
 
     Config = GridConfig
@@ -59,11 +59,12 @@ class OpenDssGrid(Plugin[GridConfig]):
         await self._step()
         for kind in ("regulator", "capacitor", "branch", "fault"):
             ctx.handle(f"grid/{ctx.name}/{kind}/+", partial(self._command, kind))
-        ctx.handle(f"grid/{ctx.name}/sky", partial(self._command, "sky"))
+        for kind in ("regulators", "control", "sky"):
+            ctx.handle(f"grid/{ctx.name}/{kind}", partial(self._command, kind))
         for house in self._simulation.houses:
             ctx.handle(f"house/{house.name}", partial(self._command, "house"))
         ctx.serve(f"grid/{ctx.name}/topology", self._answer_topology)
-        ctx.serve(f"grid/{ctx.name}/devices", self._answer_devices)
+        ctx.serve(f"grid/{ctx.name}/houses", self._answer_devices)
         ctx.every(self.config.step, self._step, name="step")
         ctx.every(SAVE_EVERY_S, self._save, name="save")
 
@@ -148,8 +149,11 @@ class OpenDssGrid(Plugin[GridConfig]):
     async def _command(self, kind: str, command: Command) -> Mapping[str, Any]:
         """Carry out a command and verify it in a power flow of its own before answering."""
         name = command.target.rsplit("/", 1)[-1]
-        order = Order(kind, name, command.action, command.args)
         clock = self._ctx.clock
+        args = dict(command.args)
+        if "until_s" in args:
+            args["until"] = clock.now() + timedelta(seconds=float(args.pop("until_s")))
+        order = Order(kind, name, command.action, args)
         try:
             result, figures = await self._ctx.run_blocking(
                 self._carry_out, order, clock.now(), clock.feeder_now()

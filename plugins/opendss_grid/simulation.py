@@ -116,8 +116,13 @@ class Simulation:
         first = self._engine.solve()
         if not first.converged:
             raise GridError(f"circuit {self.circuit.name}: {first.problem}")
-        self._engine.use_local_regulators(self._settings.local_regulators)
+        self.use_local_regulators(self._settings.local_regulators)
         self.taps = dict(first.taps)
+
+    def use_local_regulators(self, local: bool) -> None:
+        """Let the circuit's own controls move the taps, or leave them to commands."""
+        self.local_regulators = local
+        self._engine.use_local_regulators(local)
 
     # --- time ---------------------------------------------------------------------------------
 
@@ -191,8 +196,8 @@ class Simulation:
 
     def set_tap(self, regulator: str, tap: int) -> None:
         """Move a regulator's tap; GridError where the circuit's own control holds it."""
-        if self._settings.local_regulators:
-            raise GridError(f"regulator {regulator} acts on its own ('regulators: local')")
+        if self.local_regulators:
+            raise GridError(f"regulator {regulator} is under local control")
         self._engine.set_tap(regulator, tap)
 
     def set_service(self, house: str, *, closed: bool) -> None:
@@ -259,7 +264,7 @@ class Simulation:
         for name in snapshot["opened"]:
             if name in self._number:
                 self.set_service(name, closed=False)
-        if not self._settings.local_regulators:
+        if not self.local_regulators:
             for regulator in self.circuit.regulators:
                 tap = snapshot["taps"].get(regulator.name)
                 if tap is not None and regulator.lowest <= tap <= regulator.highest:

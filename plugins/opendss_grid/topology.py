@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,24 +70,25 @@ def _file_buses(circuit: Circuit) -> int:
     return sum(1 for bus in circuit.buses if bus.name.removesuffix("_lv") not in houses)
 
 
-#: Directions in which buses without a place are set around their feeding bus, in turn.
-_FAN = (
-    (0.7, 0.7), (-0.7, 0.7), (0.7, -0.7), (-0.7, -0.7),
-    (1.0, 0.2), (-1.0, 0.2), (1.0, -0.4), (-1.0, -0.4),
-)  # fmt: skip
+#: Successive children turn by the golden angle, so that none hides another.
+_GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
+_FIRST_REACH = 0.05
 
 
 def _place_the_rest(circuit: Circuit, tree: Tree, result: dict[str, tuple[float, float]]) -> None:
+    """Set buses around the bus that feeds them, and a chain of them in one direction outwards."""
     children: dict[str, int] = {}
+    heading: dict[str, float] = {}
     for bus in tree.order:
-        if bus in result or bus not in tree.parent or tree.parent[bus] not in result:
+        if bus in result or tree.parent.get(bus) not in result:
             continue
         feeding = tree.parent[bus]
         turn = children[feeding] = children.get(feeding, -1) + 1
-        dx, dy = _FAN[turn % len(_FAN)]
-        reach = 0.06 * (1 + turn // len(_FAN))
+        angle = heading.get(feeding, math.pi / 4) + turn * _GOLDEN_ANGLE
+        reach = _FIRST_REACH * (1 + 0.15 * turn)
         x, y = result[feeding]
-        result[bus] = (x + dx * reach, y + dy * reach)
+        result[bus] = (x + math.cos(angle) * reach, y + math.sin(angle) * reach)
+        heading[bus] = angle
     for bus_data in circuit.buses:
         result.setdefault(bus_data.name, (0.0, 0.0))
 

@@ -116,8 +116,8 @@ def test_a_tap_command_is_verified_and_seen_at_once(tmp_path: Path) -> None:
         ("grid/grid/regulator/reg_a", "set_tap", {}, "expected a number for 'tap'"),
         ("grid/grid/regulator/reg_z", "set_tap", {"tap": 1}, "reg_z is not in the circuit"),
         ("grid/grid/regulator/reg_a", "jump", {}, "no action 'jump'; it has: set_tap"),
-        ("house/house1", "set_power", {"watts": math.nan}, "expected a number"),
-        ("house/house1", "set_power", {"watts": 1, "until": "noon"}, "expected a time"),
+        ("house/house1", "set_power", {"net_w": math.nan}, "expected a number"),
+        ("house/house1", "set_power", {"net_w": 1, "until": "noon"}, "expected a time"),
         ("grid/grid/fault/f1", "apply", {"type": "xy", "bus": "671"}, "such as ag"),
         ("grid/grid/fault/f1", "apply", {"type": "ag", "bus": "nowhere"}, "nowhere is not in"),
         ("grid/grid/sky", "set", {"irradiance_w_per_m2": 9000}, "0 to 1500"),
@@ -151,7 +151,7 @@ def test_a_sale_is_delivered_until_its_end(tmp_path: Path) -> None:
         seen = Recording(hub, "grid/grid/metering")
         until = hub.clock.now().timestamp() + 5
         ends = hub.clock.now().fromtimestamp(until, tz=hub.clock.now().tzinfo)
-        result = await send(hub, "house/house2", "set_power", watts=-6000, until=ends.isoformat())
+        result = await send(hub, "house/house2", "set_power", net_w=-6000, until=ends.isoformat())
         await asyncio.sleep(8.5)
         return result, seen.messages
 
@@ -167,7 +167,7 @@ def test_sales_raise_the_voltage_and_taps_bring_it_back(tmp_path: Path) -> None:
     async def program(hub):
         await send(hub, "grid/grid/sky", "set", irradiance_w_per_m2=1000)
         before = pu(hub, "675.2")
-        await send(hub, "house/solar_park", "set_power", watts=-2_031_000)
+        await send(hub, "house/solar_park", "set_power", net_w=-2_031_000)
         high = pu(hub, "675.2")
         for name, tap in (("reg_a", -2), ("reg_b", 0), ("reg_c", 7)):
             assert (await send(hub, f"grid/grid/regulator/{name}", "set_tap", tap=tap)).done
@@ -201,7 +201,7 @@ def test_a_restart_keeps_charge_taps_and_outages(tmp_path: Path) -> None:
     async def first(hub):
         await send(hub, "grid/grid/regulator/reg_b", "set_tap", tap=-3)
         await send(hub, "house/house1", "open_service")
-        await send(hub, "house/house2", "set_power", watts=-8000)
+        await send(hub, "house/house2", "set_power", net_w=-8000)
         await asyncio.sleep(5)
         return last(hub, "reading/house2/state_of_charge").value
 
@@ -243,7 +243,7 @@ def test_the_topology_has_a_place_and_a_distance_for_every_bus(tmp_path: Path) -
 
 
 def test_devices_are_told(tmp_path: Path) -> None:
-    devices = play(tmp_path, GRID, lambda hub: hub.services.ask("grid/grid/devices"))
+    devices = play(tmp_path, GRID, lambda hub: hub.services.ask("grid/grid/houses"))
     assert devices["house2"]["battery_percent"] == pytest.approx(60)
     assert devices["house2"]["pv_w"] > 3000
     assert devices["solar_park"]["pv_w"] == 0

@@ -1,0 +1,96 @@
+"""Sun, clouds and consumption against known figures."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from plugins.opendss_grid.profiles import (
+    Sky,
+    SmoothNoise,
+    clear_sky,
+    household_season,
+    load_factor,
+    plane_irradiance,
+    sun_direction,
+)
+
+NOON = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("when", "latitude", "elevation"),
+    [
+        # At the solstices and the equinox the noon sun stands at 90 - latitude + declination.
+        (datetime(2026, 6, 21, 12, 2, tzinfo=UTC), 40.0, 73.4),
+        (datetime(2026, 12, 21, 11, 58, tzinfo=UTC), 40.0, 26.6),
+        (datetime(2026, 3, 20, 12, 7, tzinfo=UTC), 40.0, 50.0),
+        (datetime(2026, 3, 20, 12, 7, tzinfo=UTC), -33.0, 57.0),
+    ],
+)
+def test_the_noon_sun_stands_where_it_should(when, latitude, elevation) -> None:
+    sine, _ = sun_direction(when, latitude, 0.0)
+    assert np.degrees(np.arcsin(sine)) == pytest.approx(elevation, abs=0.4)
+
+
+def test_the_sun_rises_in_the_east_and_sets_in_the_west() -> None:
+    equinox = datetime(2026, 3, 20, 7, tzinfo=UTC)
+    assert sun_direction(equinox, 40.0, 0.0)[1] == pytest.approx(100, abs=5)
+    assert sun_direction(equinox + timedelta(hours=10), 40.0, 0.0)[1] == pytest.approx(260, abs=5)
+    # 75 degrees further west it is five hours earlier.
+    assert sun_direction(equinox, 40.0, -75.0)[0] < 0
+
+
+def test_clear_sky_gives_known_figures() -> None:
+    horizontal, direct, diffuse = clear_sky(1.0)
+    assert horizontal == pytest.approx(1035, abs=5)
+    assert 850 < direct < 1000
+    assert horizontal == pytest.approx(direct + diffuse)
+    assert clear_sky(0.0) == (0.0, 0.0, 0.0)
+    assert clear_sky(-0.3) == (0.0, 0.0, 0.0)
+
+
+def test_a_flat_plane_gets_the_horizontal_light_and_a_north_wall_less() -> None:
+    sun = sun_direction(NOON, 40.0, 0.0)
+    flat, south, north = plane_irradiance(
+        sun, np.array([0.0, 30.0, 90.0]), np.array([180.0, 180.0, 0.0])
+    )
+    assert flat == pytest.approx(clear_sky(sun[0])[0])
+    assert south > 950
+    assert north < 300
+
+
+def test_a_year_of_household_is_a_year() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    factors = [load_factor("household", start + timedelta(hours=h)) for h in range(8760)]
+    assert np.mean(factors) == pytest.approx(1.0, abs=0.03)
+    assert load_factor("household", datetime(2026, 1, 15, 19, 30, tzinfo=UTC)) > 1.8
+    assert load_factor("household", datetime(2026, 7, 15, 3, 30, tzinfo=UTC)) < 0.4
+    assert load_factor("none", start) == 0
+    assert load_factor("flat", start) == 1
+
+
+def test_the_season_moves_households_as_published() -> None:
+    assert household_season(1) == pytest.approx(1.24, abs=0.01)
+    assert household_season(180) == pytest.approx(0.80, abs=0.03)
+
+
+def test_noise_is_a_function_of_time_and_seed_alone() -> None:
+    moments = [NOON + timedelta(seconds=s) for s in (0, 100, 299, 300, 100_000)]
+    one, two, other = (SmoothNoise(seed, 1, 5, 300) for seed in (3, 3, 4))
+    forward = [one.at(m) for m in moments]
+    backward = [two.at(m) for m in reversed(moments)]
+    np.testing.assert_array_equal(forward, backward[::-1])
+    assert not np.allclose(forward[0], other.at(moments[0]))
+    values = np.concatenate([one.at(NOON + timedelta(seconds=300 * i)) for i in range(500)])
+    assert abs(values.mean()) < 0.1
+    assert 0.6 < values.std() < 1.1
+
+
+@pytest.mark.parametrize("clouds", [0.0, 0.3, 1.0])
+def test_clouds_shade_for_their_share_of_time(clouds: float) -> None:
+    sky = Sky(seed=5, clouds=clouds)
+    clearness = np.array([sky.clearness(NOON + timedelta(minutes=10 * i)) for i in range(1500)])
+    assert clearness.min() >= 0.3
+    assert clearness.max() <= 1.0
+    assert (clearness < 0.65).mean() == pytest.approx(clouds, abs=0.12)
