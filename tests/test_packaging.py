@@ -53,7 +53,7 @@ def test_npm_lock_files_name_no_registry_and_verify_every_package(path: Path):
 def test_npm_lock_files_agree_with_their_package_json(path: Path):
     package = json.loads(path.with_name("package.json").read_text(encoding="utf-8"))
     locked = json.loads(path.read_text(encoding="utf-8"))["packages"][""]
-    for kind in ("dependencies", "devDependencies"):
+    for kind in ("dependencies", "devDependencies", "optionalDependencies"):
         assert locked.get(kind, {}) == package.get(kind, {})
 
 

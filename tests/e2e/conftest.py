@@ -19,8 +19,8 @@ from tests.e2e.watched_page import (
     Screenshots,
     Watch,
     accessibility_violations,
-    open_watched_page,
     origin,
+    watch_new_page,
 )
 
 HERE = Path(__file__).parent
@@ -93,14 +93,13 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
         contexts.append(context)
         if init_script:
             await context.add_init_script(init_script)
-        watch = Watch({origin(allowed) for allowed in (url, *also_allowed)})
+        watch = await watch_new_page(context, {origin(page) for page in (url, *also_allowed)})
         watches.append(watch)
-        page = await open_watched_page(context, watch)
-        await page.goto(url)
-        return page, watch
+        await watch.page.goto(url)
+        return watch.page, watch
 
     yield open_url
-    problems = [problem for watch in watches for problem in watch.problems()]
+    problems = [problem for watch in watches for problem in await watch.problems()]
     for context in contexts:
         await context.close()
     assert problems == []

@@ -47,7 +47,7 @@ async def site(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[str]
 
 async def test_a_clean_page_has_no_problems(open_page, site, check_accessibility, screenshots):
     page, watch = await open_page(f"{site}/clean")
-    assert watch.problems() == []
+    assert await watch.problems() == []
     assert await check_accessibility(page) == []
     picture = await screenshots.take(page, "clean")
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -65,7 +65,7 @@ async def test_a_clean_page_has_no_problems(open_page, site, check_accessibility
 )
 async def test_misbehaviour_is_seen(open_page, site, path, problem):
     _, watch = await open_page(f"{site}{path}")
-    assert problem.format(site=site) in watch.problems()
+    assert problem.format(site=site) in await watch.problems()
     watch.forget()
 
 

@@ -13,6 +13,8 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 # All success criteria of WCAG 2.2, levels A and AA, that a program can check.
 WCAG_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+# Violations are reported from a task of their own, which a timer set later comes after.
+LET_TASKS_RUN = "() => new Promise((done) => setTimeout(done, 0))"
 RUN_AXE = """
 async (tags) => (await axe.run(document, {runOnly: {type: "tag", values: tags}})).violations
     .flatMap(({id, nodes}) => nodes.map((node) => `${id}: ${node.target.join(" ")}`))
@@ -31,6 +33,7 @@ class Watch:
     """What went wrong on a page since it was opened.
 
     Attributes:
+        page: The page under watch.
         allowed_origins: Origins the page may contact: its own, and those the test names.
         console_errors: Texts of console errors and of uncaught exceptions.
         csp_violations: What the Content-Security-Policy had to forbid.
@@ -38,14 +41,17 @@ class Watch:
         failed_requests: Requests that got no answer, or one of status 400 and above.
     """
 
+    page: Page
     allowed_origins: set[str]
     console_errors: list[str] = field(default_factory=list)
     csp_violations: list[str] = field(default_factory=list)
     foreign_requests: list[str] = field(default_factory=list)
     failed_requests: list[str] = field(default_factory=list)
 
-    def problems(self) -> list[str]:
-        """All that was written down, one line each."""
+    async def problems(self) -> list[str]:
+        """All that was written down, and what the page is just about to report, one line each."""
+        if not self.page.is_closed():
+            await self.page.evaluate(LET_TASKS_RUN)
         return [
             *(f"console error: {text}" for text in self.console_errors),
             *(f"policy violation: {text}" for text in self.csp_violations),
@@ -85,9 +91,10 @@ class Watch:
             self.failed_requests.append(f"{request.url}: {request.failure}")
 
 
-async def open_watched_page(context: BrowserContext, watch: Watch) -> Page:
-    """A blank page whose every request, error and policy violation goes to `watch`."""
+async def watch_new_page(context: BrowserContext, allowed_origins: set[str]) -> Watch:
+    """A blank page whose every request, error and policy violation is written down."""
     page = await context.new_page()
+    watch = Watch(page, allowed_origins)
     page.on("console", watch.on_console)
     page.on("pageerror", lambda error: watch.console_errors.append(str(error)))
     page.on("request", lambda request: watch.on_request(request.url))
@@ -96,7 +103,7 @@ async def open_watched_page(context: BrowserContext, watch: Watch) -> Page:
     page.on("requestfailed", watch.on_request_failed)
     await page.expose_function("reportCspViolation", watch.on_csp_violation)
     await page.add_init_script(REPORT_CSP_VIOLATIONS)
-    return page
+    return watch
 
 
 async def accessibility_violations(page: Page, axe_source: str) -> list[str]:
