@@ -1,0 +1,1 @@
+"""The three scenarios of the mission, played on the running hub."""

@@ -1,0 +1,259 @@
+"""The scenarios in the hub: started by command, told step by step on the bus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from hub.api import (
+    Command,
+    CommandStatus,
+    Context,
+    HubError,
+    Message,
+    Plugin,
+    PluginConfig,
+    Rejected,
+    ScenarioStep,
+    hookimpl,
+    new_id,
+)
+
+from . import outage, overvoltage, trade
+from .stage import Listener, ScenarioFailed, Stage
+
+Play = Callable[[Stage], Awaitable[None]]
+
+
+class TradeConfig(PluginConfig):
+    """Scenario 1."""
+
+    seller: str = Field("house2", description="house that sells")
+    buyer: str = Field("house1", description="house that buys")
+    qty_wh: int = Field(3000, gt=0, description="energy to trade in Wh")
+
+
+class OutageConfig(PluginConfig):
+    """Scenario 2."""
+
+    house: str = Field("house1", description="house that loses its supply")
+    neighbours: list[str] = Field(
+        ["house2", "house3"], description="houses that offer backup power if nobody does"
+    )
+
+
+class OvervoltageConfig(PluginConfig):
+    """Scenario 3."""
+
+    seller: str = Field("solar_park", description="house whose sales raise the voltage")
+    buyer: str = Field("works", description="house that buys")
+    qty_wh: int = Field(250_000, gt=0, description="energy to sell in one delivery, in Wh")
+    watched: str = Field("mill", description="house whose meter sees the highest voltage")
+    phase: str = Field("", pattern="^[abc]?$", description="its phase, if it has several")
+    limit_pu: float = Field(1.05, gt=1, lt=1.2, description="the upper limit of the voltage")
+    safe_pu: float = Field(1.02, gt=0.9, lt=1.1, description="the voltage that is wanted after")
+
+
+class Config(PluginConfig):
+    """Who plays which part."""
+
+    market: str = Field("market", description="key of the market among the plugins")
+    order_ttl_s: float = Field(600, gt=0, description="how long the orders placed here are valid")
+    trade: TradeConfig | None = TradeConfig()
+    outage: OutageConfig | None = OutageConfig()
+    overvoltage: OvervoltageConfig | None = OvervoltageConfig()
+
+
+class Scenarios(Plugin[Config]):
+    """Plays the scenarios of the mission, one at a time, and checks what comes of them."""
+
+    Config = Config
+    summary: ClassVar[str] = "Plays and checks a trade, an outage and an overvoltage"
+
+    async def start(self, ctx: Context) -> None:
+        """Offer the scenarios that hub.yaml has parts for."""
+        self._ctx = ctx
+        self._running: str | None = None
+        self._plays = self._make_plays()
+        for name in self._plays:
+            ctx.handle(f"scenario/{name}", partial(self._run, name))
+        ctx.serve("scenarios/list", self._list)
+
+    def _make_plays(self) -> dict[str, tuple[str, Play]]:
+        config, market = self.config, self.config.market
+        plays: dict[str, tuple[str, Play]] = {}
+        if (one := config.trade) is not None:
+            plays["trade"] = (
+                trade.TITLE,
+                lambda stage: trade.play(
+                    stage, market=market, ttl_s=config.order_ttl_s, **one.model_dump()
+                ),
+            )
+        if (two := config.outage) is not None:
+            plays["outage"] = (
+                outage.TITLE,
+                lambda stage: outage.play(stage, market=market, **two.model_dump()),
+            )
+        if (three := config.overvoltage) is not None:
+            plays["overvoltage"] = (
+                overvoltage.TITLE,
+                lambda stage: overvoltage.play(
+                    stage, market=market, ttl_s=config.order_ttl_s, **three.model_dump()
+                ),
+            )
+        return plays
+
+    async def _list(self, _: Any) -> list[dict[str, Any]]:
+        return [
+            {"id": name, "title": title, "running": self._running == name}
+            for name, (title, _) in self._plays.items()
+        ]
+
+    async def _run(self, name: str, command: Command) -> Mapping[str, Any]:
+        if command.action != "run":
+            raise Rejected(f"scenario {name}: no action {command.action!r}; it has: run")
+        if self._running is not None:
+            raise Rejected(f"the scenario {self._running!r} is still running")
+        self._running = name
+        run = new_id()
+        self._ctx.background(self._perform(name, run), name=f"scenario {name}")
+        return {"run": run}
+
+    async def _perform(self, name: str, run: str) -> None:
+        title, play = self._plays[name]
+        stage = HubStage(self._ctx, name, run)
+        try:
+            stage.say(title)
+            await play(stage)
+            stage.end("passed", f"passed after {stage.elapsed_s:.1f} s")
+        except ScenarioFailed as failure:
+            stage.end("failed", f"failed: {failure}")
+        except Exception as error:
+            stage.end("failed", f"failed: {type(error).__name__}: {error}")
+            raise
+        finally:
+            stage.close()
+            self._running = None
+
+
+class HubStage(Stage):
+    """The hub as the plays see it."""
+
+    def __init__(self, ctx: Context, scenario: str, run: str) -> None:
+        self._ctx = ctx
+        self._scenario = scenario
+        self._run = run
+        self._began = ctx.clock.now()
+        self._listeners: list[HubListener] = []
+        self.time_lapse = ctx.time_lapse
+
+    @property
+    def elapsed_s(self) -> float:
+        return (self._ctx.clock.now() - self._began).total_seconds()
+
+    def say(self, text: str, **figures: Any) -> None:
+        self._tell(text, "running", figures)
+
+    def end(self, outcome: str, text: str) -> None:
+        """Tell how it ended."""
+        self._tell(text, outcome, {}, last=True)
+
+    def _tell(
+        self, text: str, outcome: str, figures: Mapping[str, Any], *, last: bool = False
+    ) -> None:
+        self._ctx.log.info("%s: %s", self._scenario, text)
+        self._ctx.publish(
+            ScenarioStep(
+                scenario=self._scenario,
+                run=self._run,
+                text=text,
+                at=self._ctx.clock.now(),
+                elapsed_s=self.elapsed_s,
+                outcome=outcome,
+                last=last,
+                figures=figures,
+            )
+        )
+
+    def name(self, house: str) -> str:
+        self._known(house)
+        return self._ctx.houses[house].name(house)
+
+    def device(self, house: str) -> str:
+        self._known(house)
+        return self._ctx.houses[house].device(house)
+
+    def nominal_v(self, house: str) -> float:
+        self._known(house)
+        return self._ctx.houses[house].nominal_v
+
+    def _known(self, house: str) -> None:
+        if house not in self._ctx.houses:
+            known = ", ".join(self._ctx.houses) or "none"
+            raise ScenarioFailed(f"there is no house {house!r} in hub.yaml; there are: {known}")
+
+    def listen(self, topic_filter: str) -> Listener:
+        listener = HubListener(self._ctx, topic_filter)
+        self._listeners.append(listener)
+        return listener
+
+    async def send(self, target: str, action: str, **args: Any) -> Mapping[str, Any]:
+        result = await self._ctx.send(Command(target, action, args, deadline_s=30))
+        if result.status is not CommandStatus.DONE:
+            raise ScenarioFailed(f"{action} at {target}: {result.status}, {result.reason}")
+        return result.data
+
+    async def ask(self, service: str, request: Any = None) -> Any:
+        try:
+            return await self._ctx.ask(service, request)
+        except HubError as error:
+            raise ScenarioFailed(str(error)) from None
+
+    def reading(self, device: str, quantity: str) -> float | None:
+        last = self._ctx.last(f"reading/{device}/{quantity}")
+        return None if last is None or last.stale else float(last.message.value)
+
+    async def pause(self, seconds: float) -> None:
+        await self._ctx.clock.sleep(seconds)
+
+    def close(self) -> None:
+        """Stop listening."""
+        for listener in self._listeners:
+            listener.close()
+
+
+class HubListener(Listener):
+    """Messages of one topic filter, kept from the moment it was opened."""
+
+    def __init__(self, ctx: Context, topic_filter: str) -> None:
+        self._messages: list[Message] = []
+        self._arrived = asyncio.Event()
+        self.close = ctx.subscribe(topic_filter, self._keep)
+
+    def _keep(self, message: Message) -> None:
+        self._messages.append(message)
+        self._arrived.set()
+
+    async def first(self, wanted: Callable[[Any], bool], *, within_s: float, what: str) -> Any:
+        seen = 0
+        try:
+            async with asyncio.timeout(within_s):
+                while True:
+                    for message in self._messages[seen:]:
+                        seen += 1
+                        if wanted(message):
+                            return message
+                    self._arrived.clear()
+                    await self._arrived.wait()
+        except TimeoutError:
+            raise ScenarioFailed(f"waited {within_s:g} s in vain for {what}") from None
+
+
+@hookimpl
+def hub_plugin_types() -> dict[str, type[Plugin[Any]]]:
+    """Offer the scenarios."""
+    return {"scenarios": Scenarios}
