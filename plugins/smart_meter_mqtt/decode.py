@@ -54,7 +54,7 @@ def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Deco
         return decoded
     for field_map in topic.fields:
         _decode_field(field_map, document, decoded)
-    if not decoded.values and not decoded.problems:
+    if not (decoded.values or decoded.problems or topic.partial):
         decoded.problems.append("no known field in it: is the preset the right one?")
     return decoded
 

@@ -68,12 +68,12 @@ class Device:
         decoded = decode(topic, payload, self.zone, now)
         if decoded.problems:
             self._complain(decoded.problems[0])
-        if not decoded.values:
-            return []
-        if retained and decoded.at is None:
+        if not decoded.values and decoded.problems:
             return []
         if not retained:
             self.heard_at = now
+        if not decoded.values or (retained and decoded.at is None):
+            return []
         at = now if decoded.at is None else decoded.at
         if at - now > MAX_AHEAD:
             ahead_s = (at - now).total_seconds()

@@ -137,10 +137,10 @@ class SmartMeterMqtt(Plugin[Config]):
         """Look whether the preset can be read and the names can be topics."""
         problems = []
         try:
-            config.read_preset(check.base_dir)
+            preset = config.read_preset(check.base_dir)
+            wrong = check_names(config.names(check.houses), (t.topic for t in preset.topics))
         except PresetError as error:
-            problems.append(str(error))
-        wrong = check_names(config.names(check.houses))
+            wrong = str(error)
         if wrong is not None:
             problems.append(wrong)
         check.unchecked.append(f"whether a broker answers at {check.name}.broker")
@@ -153,7 +153,7 @@ class SmartMeterMqtt(Plugin[Config]):
         except PresetError as error:
             raise ConfigProblemError(str(error)) from error
         names = self.config.names(ctx.houses)
-        wrong = check_names(names)
+        wrong = check_names(names, (topic.topic for topic in preset.topics))
         if wrong is not None:
             raise ConfigProblemError(wrong)
         self.devices = await self._make_devices(preset, names)

@@ -108,6 +108,9 @@ class TopicMap(_Part):
     topic: str
     format: Literal["json", "number"] = "json"
     time: str | None = Field(None, description="JSON pointer of the meter's own time")
+    partial: bool = Field(
+        False, description="messages without any known field are nothing to complain of"
+    )
     fields: tuple[FieldMap, ...] = Field(min_length=1)
 
     @cached_property

@@ -28,8 +28,15 @@ def filters_for(template: str, names: Iterable[str]) -> list[str]:
     return [topic_of(template, name) for name in names]
 
 
-def check_names(names: Mapping[str, str]) -> str | None:
+def check_names(names: Mapping[str, str], templates: Iterable[str]) -> str | None:
     """Return what is wrong with the meters' names at the broker, in a sentence; None if nothing."""
+    if len(names) > 1:
+        for template in templates:
+            if PLACEHOLDER not in template:
+                return (
+                    f"the topic {template!r} is the same for all {len(names)} meters: put "
+                    f"{PLACEHOLDER} in it, or name one meter under `devices`"
+                )
     for device, name in names.items():
         if not name or any(sign in name for sign in "+#\0"):
             return f"the meter of {device!r} is called {name!r} at the broker: no topic has that"
