@@ -66,12 +66,20 @@ class MeterMap:
         self._nodes = np.array(nodes, dtype=np.intp)
         self._channels = len(owners)
 
+        #: Houses cut off at their meter, where the circuit itself shows nothing of it: those that
+        #: stand for a load of the circuit have their breaker between its bus and the meter.
+        self.cut = np.zeros(len(houses), dtype=bool)
+
+    def open_service(self, house: int, *, opened: bool) -> None:
+        """Say that a house's service is open or closed."""
+        self.cut[house] = opened and self._ask_solver[house]
+
     def energised(self, solution: Solution) -> NDArray[np.bool_]:
         """Return for each house whether its meter has voltage on any phase."""
         dead = solution.dead[self._nodes[: self._channels]]
         live = np.zeros(len(self.load_rows), dtype=bool)
         live[self._owners[~dead]] = True
-        return live
+        return live & ~self.cut
 
     def read(
         self, engine: GridEngine, solution: Solution, net_w: FloatArray, net_var: FloatArray
@@ -89,10 +97,13 @@ class MeterMap:
         powers_var[: self._channels] = net_var[self._owners] * self._share
         ask = self._ask_solver.copy()
         ask[self._owners[(voltages_pu < _BAND_PU[0]) | (voltages_pu > _BAND_PU[1])]] = True
-        for house in np.flatnonzero(ask):
+        without = self.cut[self._owners]
+        for house in np.flatnonzero(ask & ~self.cut):
             drawn = engine.load_powers(int(self.load_rows[house]))
             at = slice(int(self._first[house]), int(self._first[house]) + len(drawn))
             powers_w[at], powers_var[at] = drawn.real, drawn.imag
+        for values in (voltages_v, powers_w, powers_var):
+            values[: self._channels][without] = 0.0
         powers_w[self._channels :] = solution.source_va.real[self._head_phases]
         powers_var[self._channels :] = solution.source_va.imag[self._head_phases]
         return Truth(voltages_v, powers_w, powers_var)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from .protocol import DEAD_PU, FaultSpec, GridError
 from .simulation import Simulation, StepResult
 
+#: A set-point is not held for longer than a week of the hub.
+MAX_HOLD_S = 7 * 86400.0
 #: Returns figures for the answer from the step after the order; GridError if it did not work.
 Verify = Callable[[Simulation, StepResult], Mapping[str, Any]]
 
@@ -22,13 +24,14 @@ Verify = Callable[[Simulation, StepResult], Mapping[str, Any]]
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to do to which actuator: `kind` is `regulator`, `regulators`, `control`, `house`,
-    `capacitor`, `branch`, `fault` or `sky`, `name` which one.
+    `capacitor`, `branch`, `fault` or `sky`, `name` which one, `at` when it was given.
     """
 
     kind: str
     name: str
     action: str
     args: Mapping[str, Any]
+    at: datetime
 
 
 def carry_out(simulation: Simulation, order: Order) -> Verify:
@@ -42,7 +45,7 @@ def carry_out(simulation: Simulation, order: Order) -> Verify:
 
 
 def _set_tap(simulation: Simulation, order: Order) -> Verify:
-    tap = _whole_number(order, "tap")
+    tap = _tap(order.name, order.args.get("tap"))
     name = order.name.lower()
     before = simulation.taps.get(name)
     simulation.set_tap(name, tap)
@@ -58,15 +61,16 @@ def _set_tap(simulation: Simulation, order: Order) -> Verify:
 
 def _set_taps(simulation: Simulation, order: Order) -> Verify:
     """Move several regulators at once: all of them, or, if one cannot, none."""
-    taps = order.args.get("taps")
-    if not isinstance(taps, Mapping) or not taps:
-        raise GridError(f"expected 'taps' as a mapping of regulators to positions, got {taps!r}")
+    asked = order.args.get("taps")
+    if not isinstance(asked, Mapping) or not asked:
+        raise GridError(f"expected 'taps' as a mapping of regulators to positions, got {asked!r}")
+    taps = {str(name).lower(): _tap(str(name), tap) for name, tap in asked.items()}
     before = dict(simulation.taps)
     moved: list[str] = []
     try:
-        for name in taps:
-            _set_tap(simulation, Order("regulator", str(name), "set_tap", {"tap": taps[name]}))
-            moved.append(str(name).lower())
+        for name, tap in taps.items():
+            simulation.set_tap(name, tap)
+            moved.append(name)
     except GridError:
         for name in moved:
             simulation.set_tap(name, before[name])
@@ -74,9 +78,9 @@ def _set_taps(simulation: Simulation, order: Order) -> Verify:
 
     def verify(_: Simulation, result: StepResult) -> Mapping[str, Any]:
         seen = dict(result.solution.taps)
-        wrong = {name: seen[name] for name in moved if seen[name] != taps[name]}
+        wrong = {name: seen[name] for name, tap in taps.items() if seen[name] != tap}
         if wrong:
-            raise GridError(f"regulators stand at {wrong} after the command to {dict(taps)}")
+            raise GridError(f"regulators stand at {wrong} after the command to {taps}")
         return {"taps": seen, "before": before}
 
     return verify
@@ -107,7 +111,7 @@ def _service(closed: bool) -> Callable[[Simulation, Order], Verify]:
 
 def _set_power(simulation: Simulation, order: Order) -> Verify:
     net_w = _number(order, "net_w")
-    simulation.set_power(order.name, net_w, _moment(order, "until"))
+    simulation.set_power(order.name, net_w, _end(order))
     return _power_answer(order.name, net_w)
 
 
@@ -134,7 +138,7 @@ def _capacitor(closed: bool) -> Callable[[Simulation, Order], Verify]:
 
 def _branch(closed: bool) -> Callable[[Simulation, Order], Verify]:
     def act(simulation: Simulation, order: Order) -> Verify:
-        phase = _whole_number(order, "phase") if "phase" in order.args else None
+        phase = _phase(order)
         simulation.set_switch(order.name, closed=closed, phase=phase)
 
         def verify(_: Simulation, result: StepResult) -> Mapping[str, Any]:
@@ -201,24 +205,45 @@ _ACTIONS: Mapping[str, Mapping[str, Callable[[Simulation, Order], Verify]]] = {
 }
 
 
-def _number(order: Order, key: str, default: float | None = None) -> float:
-    value = order.args.get(key, default)
+def _finite(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise GridError(f"{order.kind} {order.name}: expected a number for {key!r}, got {value!r}")
+        return None
     return float(value)
 
 
-def _whole_number(order: Order, key: str) -> int:
-    value = _number(order, key)
-    if value != int(value):
-        raise GridError(
-            f"{order.kind} {order.name}: expected a whole number for {key!r}, got {value:g}"
-        )
-    return int(value)
+def _number(order: Order, key: str, default: float | None = None) -> float:
+    value = order.args.get(key, default)
+    number = _finite(value)
+    if number is None:
+        raise GridError(f"{order.kind} {order.name}: expected a number for {key!r}, got {value!r}")
+    return number
 
 
-def _moment(order: Order, key: str) -> datetime | None:
-    value = order.args.get(key)
+def _phase(order: Order) -> int | None:
+    value = order.args.get("phase")
+    if value not in (None, 1, 2, 3):
+        raise GridError(f"{order.kind} {order.name}: expected phase 1, 2 or 3, got {value!r}")
+    return value
+
+
+def _tap(regulator: str, value: object) -> int:
+    number = _finite(value)
+    if number is None or number != int(number):
+        raise GridError(f"regulator {regulator}: expected a whole number as tap, got {value!r}")
+    return int(number)
+
+
+def _end(order: Order) -> datetime | None:
+    """Return when a set-point ends: `until` is a time with zone, `until_s` counts from now."""
+    if "until_s" in order.args:
+        seconds = _number(order, "until_s")
+        if not 0 <= seconds <= MAX_HOLD_S:
+            raise GridError(
+                f"{order.kind} {order.name}: expected 0 to {MAX_HOLD_S:.0f} s for 'until_s', "
+                f"got {seconds:g}"
+            )
+        return order.at + timedelta(seconds=seconds)
+    value = order.args.get("until")
     if value is None:
         return None
     try:
@@ -227,6 +252,6 @@ def _moment(order: Order, key: str) -> datetime | None:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise GridError(
-            f"{order.kind} {order.name}: expected a time with zone for {key!r}, got {value!r}"
+            f"{order.kind} {order.name}: expected a time with zone for 'until', got {value!r}"
         )
     return moment

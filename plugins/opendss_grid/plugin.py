@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -150,10 +150,7 @@ class OpenDssGrid(Plugin[GridConfig]):
         """Carry out a command and verify it in a power flow of its own before answering."""
         name = command.target.rsplit("/", 1)[-1]
         clock = self._ctx.clock
-        args = dict(command.args)
-        if "until_s" in args:
-            args["until"] = clock.now() + timedelta(seconds=float(args.pop("until_s")))
-        order = Order(kind, name, command.action, args)
+        order = Order(kind, name, command.action, command.args, clock.now())
         try:
             result, figures = await self._ctx.run_blocking(
                 self._carry_out, order, clock.now(), clock.feeder_now()

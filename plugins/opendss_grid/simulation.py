@@ -204,6 +204,7 @@ class Simulation:
         """Open or close a house's service."""
         number = self.number(house)
         self._engine.set_service(self.circuit.loads[self.meters.load_rows[number]].name, closed)
+        self.meters.open_service(number, opened=not closed)
         (self.opened.discard if closed else self.opened.add)(house)
 
     def set_power(self, house: str, power_w: float | None, until: datetime | None) -> None:

@@ -113,7 +113,13 @@ def test_a_tap_command_is_verified_and_seen_at_once(tmp_path: Path) -> None:
     [
         ("grid/grid/regulator/reg_a", "set_tap", {"tap": 40}, "out of range"),
         ("grid/grid/regulator/reg_a", "set_tap", {"tap": 1.5}, "whole number"),
-        ("grid/grid/regulator/reg_a", "set_tap", {}, "expected a number for 'tap'"),
+        ("grid/grid/regulator/reg_a", "set_tap", {}, "whole number as tap, got None"),
+        ("grid/grid/regulators", "set_taps", {"taps": {}}, "expected 'taps' as a mapping"),
+        ("grid/grid/regulators", "set_taps", {"taps": {"reg_a": 1, "reg_b": 99}}, "out of range"),
+        ("house/house1", "set_power", {"net_w": 1, "until_s": -5}, "0 to 604800 s"),
+        ("house/house1", "set_power", {"net_w": 1, "until_s": "soon"}, "expected a number"),
+        ("grid/grid/branch/line.632_645", "open", {"phase": 1}, "has no phase 1"),
+        ("grid/grid/branch/line.632_645", "open", {"phase": "b"}, "phase 1, 2 or 3"),
         ("grid/grid/regulator/reg_z", "set_tap", {"tap": 1}, "reg_z is not in the circuit"),
         ("grid/grid/regulator/reg_a", "jump", {}, "no action 'jump'; it has: set_tap"),
         ("house/house1", "set_power", {"net_w": math.nan}, "expected a number"),
@@ -129,6 +135,37 @@ def test_an_order_that_cannot_be_is_rejected_with_its_reason(
     result = play(tmp_path, GRID, lambda hub: send(hub, target, action, **args))
     assert result.status is CommandStatus.REJECTED
     assert reason in result.reason
+
+
+def test_taps_move_all_together_or_not_at_all(tmp_path: Path) -> None:
+    async def program(hub):
+        wrong = {"reg_a": 1, "reg_b": 2, "reg_x": 3}
+        refused = await send(hub, "grid/grid/regulators", "set_taps", taps=wrong)
+        await asyncio.sleep(1.5)
+        kept = last(hub, "grid/grid/state").taps
+        right = {"REG_A": 1, "reg_b": 2}
+        done = await send(hub, "grid/grid/regulators", "set_taps", taps=right)
+        return refused, kept, done, last(hub, "grid/grid/state").taps
+
+    refused, kept, done, taps = play(tmp_path, GRID, program)
+    assert "reg_x is not in the circuit" in refused.reason
+    assert kept == {"reg_a": 7, "reg_b": 6, "reg_c": 7}
+    assert done.data["before"] == kept
+    assert taps == {"reg_a": 1, "reg_b": 2, "reg_c": 7}
+
+
+def test_control_goes_to_the_circuit_and_comes_back(tmp_path: Path) -> None:
+    async def program(hub):
+        await send(hub, "grid/grid/regulator/reg_a", "set_tap", tap=-10)
+        local = await send(hub, "grid/grid/control", "local")
+        refused = await send(hub, "grid/grid/regulator/reg_a", "set_tap", tap=0)
+        await send(hub, "grid/grid/control", "commanded")
+        return local, refused, await send(hub, "grid/grid/regulator/reg_a", "set_tap", tap=0)
+
+    local, refused, commanded = play(tmp_path, GRID, program)
+    assert local.data["taps"]["reg_a"] > 3
+    assert "under local control" in refused.reason
+    assert commanded.data["tap"] == 0
 
 
 def test_an_outage_is_dead_at_the_meter_and_ends(tmp_path: Path) -> None:
