@@ -307,8 +307,8 @@ class Market:
         self._finish(trade, TradeStatus.SETTLED if full else TradeStatus.SHORT)
         self._pay(trade, received_wh)
         self._events.append(TradeSettled(trade_id, received_wh, trade.price_wei_per_kwh))
-        self._penalise(trade, trade.bid, delivered_wh - received_wh, now)
         self._penalise(trade, trade.ask, trade.qty_wh - delivered_wh, now)
+        self._penalise(trade, trade.bid, delivered_wh - received_wh, now)
         return received_wh
 
     def post_delivery(self, trade_id: int, delivered_wh: int, now: int) -> None:
@@ -330,8 +330,8 @@ class Market:
         self._finish(trade, TradeStatus.EXPIRED)
         at_fault = trade.bid if delivered_wh else trade.ask
         self._events.append(TradeExpired(trade_id, at_fault.trader))
-        self._penalise(trade, trade.bid, delivered_wh, now)
         self._penalise(trade, trade.ask, trade.qty_wh - delivered_wh, now)
+        self._penalise(trade, trade.bid, delivered_wh, now)
 
     def _pending(self, trade_id: int) -> Trade:
         trade = self.trades.get(trade_id)
