@@ -15,12 +15,16 @@ class Mosquitto:
         program: Path of the program.
         port: A free TCP port; kept over restarts, so that clients find it again.
         folder: Where the configuration is written.
+        settings: Lines of mosquitto.conf for its listener; by default anybody may use it.
     """
 
-    def __init__(self, program: Path, port: int, folder: Path) -> None:
+    def __init__(
+        self, program: Path, port: int, folder: Path, settings: str = "allow_anonymous true\n"
+    ) -> None:
         self.port = port
         self.log: list[str] = []
         self.program = program
+        self._settings = settings
         self._config = folder / "mosquitto.conf"
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -29,6 +33,12 @@ class Mosquitto:
     def url(self) -> str:
         return f"mqtt://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """The running process, to be sent signals."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start the broker and return when it accepts connections.
 
@@ -36,7 +46,7 @@ class Mosquitto:
             RuntimeError: it ended, or did not start in time; the text holds its log.
         """
         self._config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nlog_type all\n",
+            f"listener {self.port} 127.0.0.1\n{self._settings}log_type all\n",
             encoding="utf-8",
         )
         self.log.clear()
