@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from plugins.fault_detector.alarms import alarm_id
 from plugins.fault_detector.rules import Rules
 from plugins.fault_detector.supply import SupplyRules
-
 from tests.plugins.fault_detector.neighbourhood import (
     HEAD,
     HOUSE1,
