@@ -103,7 +103,7 @@ def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
 @app.command()
 def schema(config: ConfigOption = DEFAULT) -> None:
     """Print the JSON schema of hub.yaml, for editors."""
-    from hub.config_schema import schema as make_schema
+    from hub.config_schema import file_schema
     from hub.loader import Loader, PluginLoadError
 
     loader = Loader(config.parent.absolute())
@@ -116,7 +116,7 @@ def schema(config: ConfigOption = DEFAULT) -> None:
             continue
         if found is not None:
             types[name] = found
-    _print_json(make_schema(types))
+    _print_json(file_schema(types))
 
 
 @app.command()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -112,8 +113,7 @@ class Loader:
         if (_builtin_dir() / name / "plugin.py").is_file():
             return _guarded(name, lambda: importlib.import_module(f"plugins.{name}.plugin"))
         point = self._installed().get(name)
-        module: ModuleType | None = None if point is None else _guarded(name, point.load)
-        return module
+        return None if point is None else _guarded(name, point.load)
 
     def _import_beside(self, name: str) -> ModuleType | None:
         """Import from the `plugins/` folder beside hub.yaml: `name.py` or `name/plugin.py`."""
@@ -165,10 +165,11 @@ def _builtin_dir() -> Path:
     return Path(locations[0]).resolve() if locations else Path("/nonexistent")
 
 
-def _guarded(name: str, load: Any) -> Any:
+def _guarded(name: str, load: Callable[[], Any]) -> ModuleType:
     """Import a plugin's code; what it raises becomes one sentence with file and line."""
     try:
-        return load()
+        module: ModuleType = load()
+        return module
     except PluginLoadError:
         raise
     except Exception as error:

@@ -7,6 +7,9 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
 
 from hub import logs
 from hub.config import HubConfig
@@ -25,17 +28,27 @@ READY_WAIT_S = 60.0
 def run(config: HubConfig, loader: Loader, *, safe: bool) -> int:
     """Run until a signal ends it; returns the exit status."""
     section = config.hub.log
-    logs.setup(section.level, section.levels, section.format, sys.stderr, config.secrets)
+    handle = logs.setup(section.level, section.levels, section.format, sys.stderr, config.secrets)
     for warning in config.warnings:
         log.warning("%s", warning)
-    return asyncio.run(_run(config, loader, safe))
+    return asyncio.run(_run(config, loader, handle, safe))
 
 
-async def _run(config: HubConfig, loader: Loader, safe: bool) -> int:
+async def _run(config: HubConfig, loader: Loader, log_handle: logs.LogHandle, safe: bool) -> int:
     began = time.monotonic()
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     hub = Hub(config, loader, safe=safe)
+
+    def keep_secret(secrets: Iterable[str]) -> None:
+        for secret in secrets:
+            log_handle.redactor.add(secret)
+
+    async def recent(request: Any) -> list[dict[str, Any]]:
+        return [asdict(line) for line in log_handle.ring.recent(**(request or {}))]
+
+    hub.keep_secret = keep_secret
+    hub.services.register("hub/log", recent, "hub")
     control = ControlServer(hub)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)

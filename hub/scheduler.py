@@ -128,6 +128,8 @@ class WallScheduler(Scheduler):
         self._scheduler.start()
 
     async def stop(self) -> None:
+        if not self._scheduler.running:
+            return
         self._scheduler.pause()
         for task in tuple(self._runs):
             task.cancel()
