@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hub.api import (
     CheckContext,
@@ -27,6 +27,9 @@ from .orders import Order, carry_out
 from .protocol import GridError
 from .simulation import Simulation, StepResult
 from .twin_plugin import OpenDssTwin
+
+if TYPE_CHECKING:
+    import typer
 
 #: State is saved this often, and at the end.
 SAVE_EVERY_S = 30.0
@@ -205,3 +208,11 @@ class OpenDssGrid(Plugin[GridConfig]):
 def hub_plugin_types() -> Mapping[str, type[Plugin[Any]]]:
     """Offer the plant and its scratch twin."""
     return {"opendss_grid": OpenDssGrid, "opendss_twin": OpenDssTwin}
+
+
+@hookimpl
+def hub_cli(app: typer.Typer) -> None:
+    """Offer `hub grid`."""
+    from .command_line import grid
+
+    app.add_typer(grid, name="grid")
