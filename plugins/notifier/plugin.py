@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
-from pydantic import Field, field_validator
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,11 +18,9 @@ from hub.api import (
     CheckContext,
     Command,
     Context,
-    Duration,
     HubError,
     Notification,
     Plugin,
-    PluginConfig,
     PluginState,
     PluginStatus,
     Rejected,
@@ -35,10 +32,9 @@ from hub.api import (
 from . import outbox, routing, texts
 from .channels import Channel, TelegramChannel, WebhookChannel
 from .compose import Composer, entry, message_id, offers_power, plain
+from .configuration import NotifierConfig, problems, signing_key, unchecked
 from .lanes import Attempt, Delivery, Lanes
 from .message import SUBSTATION, Outgoing
-from .outcome import RETRY_S
-from .settings import N8n, Route, Telegram, check_url, problems, signing_key, unchecked
 
 T = TypeVar("T")
 
@@ -52,26 +48,6 @@ TEST_S = 8.0
 KEEP = timedelta(days=30)
 
 
-class NotifierConfig(PluginConfig):
-    """Without `n8n` and `telegram`, messages appear on the page and in the log only."""
-
-    public_url: str = Field("http://127.0.0.1:8080", description="where people reach the page")
-    suggest_wh: int = Field(3000, gt=0, description="energy that an alert's link asks for, in Wh")
-    n8n: N8n | None = Field(None, description="send through an n8n workflow")
-    telegram: Telegram | None = Field(None, description="send through a Telegram bot")
-    routes: tuple[Route, ...] | None = Field(None, description="which alarms go to whom")
-    retry: tuple[Duration, ...] = Field(
-        RETRY_S, min_length=1, description="pauses before the second, third, ... attempt"
-    )
-    timeout: Duration = Field(15.0, gt=0, le=60, description="wait for an answer this long")
-    give_up_after: Duration = Field(86_400.0, gt=0, description="no attempt after this time")
-
-    @field_validator("public_url")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        return check_url(value)
-
-
 class Notifier(Plugin[NotifierConfig]):
     """Turns alarms into messages to people and sees to it that they arrive."""
 
@@ -80,9 +56,9 @@ class Notifier(Plugin[NotifierConfig]):
 
     @classmethod
     def check(cls, config: Any, check: CheckContext) -> list[str]:
-        check.unchecked.extend(unchecked(config.n8n, config.telegram))
+        check.unchecked.extend(unchecked(config))
         chats = {house_id: house.telegram for house_id, house in check.houses.items()}
-        return problems(config.n8n, config.routes or (), chats)
+        return problems(config, chats)
 
     async def start(self, ctx: Context) -> None:
         self._ctx = ctx

@@ -1,15 +1,18 @@
-"""Parts of the notifier's section of hub.yaml."""
+"""The notifier's section of hub.yaml."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from hub.api import Duration, PluginConfig
+
 from . import routing, telegram, webhook
 from .message import SUBSTATION
+from .outcome import RETRY_S
 
 
 class _Section(BaseModel):
@@ -110,9 +113,27 @@ class Telegram(_Section):
         return check_url(value)
 
 
-def problems(
-    n8n: N8n | None, routes: Iterable[Route], chats: Mapping[str, SecretStr | None]
-) -> list[str]:
+class NotifierConfig(PluginConfig):
+    """Without `n8n` and `telegram`, messages appear on the page and in the log only."""
+
+    public_url: str = Field("http://127.0.0.1:8080", description="where people reach the page")
+    suggest_wh: int = Field(3000, gt=0, description="energy that an alert's link asks for, in Wh")
+    n8n: N8n | None = Field(None, description="send through an n8n workflow")
+    telegram: Telegram | None = Field(None, description="send through a Telegram bot")
+    routes: tuple[Route, ...] | None = Field(None, description="which alarms go to whom")
+    retry: tuple[Duration, ...] = Field(
+        RETRY_S, min_length=1, description="pauses before the second, third, ... attempt"
+    )
+    timeout: Duration = Field(15.0, gt=0, le=60, description="wait for an answer this long")
+    give_up_after: Duration = Field(86_400.0, gt=0, description="no attempt after this time")
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        return check_url(value)
+
+
+def problems(config: NotifierConfig, chats: Mapping[str, SecretStr | None]) -> list[str]:
     """Return what is wrong although each part is well formed; `chats` holds every house."""
     found = []
     for house, chat in chats.items():
@@ -124,20 +145,20 @@ def problems(
     known = (SUBSTATION, routing.HOUSE, *chats)
     found += [
         f"routes: {audience!r} is not substation, house or a house's id"
-        for route in routes
+        for route in config.routes or ()
         for audience in route.to
         if audience not in known
     ]
-    if n8n is not None and "/webhook-test/" in n8n.url:
+    if config.n8n is not None and "/webhook-test/" in config.n8n.url:
         found.append("n8n.url: a test address works for two minutes only; expected /webhook/")
     return found
 
 
-def unchecked(n8n: N8n | None, bot: Telegram | None) -> Sequence[str]:
+def unchecked(config: NotifierConfig) -> Sequence[str]:
     """Return what only a running hub can find out."""
     found = []
-    if n8n is not None:
-        found.append(f"whether n8n answers at {origin(n8n.url)} and its workflow is active")
-    if bot is not None:
+    if config.n8n is not None:
+        found.append(f"whether n8n answers at {origin(config.n8n.url)} and its workflow is active")
+    if config.telegram is not None:
         found.append("whether Telegram knows the bot and the chats")
     return found
