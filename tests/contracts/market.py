@@ -1,0 +1,90 @@
+"""Drives the contract and the reference side by side and compares what they do.
+
+An operation is a name and plain integers, resolved against the reference when it runs
+("the 7th of the pending trades"), so that any part of a list of operations is itself a
+valid list: this is what makes a failing one shrinkable.
+"""
+
+from __future__ import annotations
+
+from tests.contracts.evm import Reverted
+from tests.contracts.operations import Operation
+from tests.contracts.pair import TRADERS, Mismatch, checksum, equal
+from tests.contracts.reference import Order, Status, Trade, TradeState
+from tests.contracts.rounds import Rounds
+from tests.contracts.settlement import Settlement
+from tests.contracts.trading import Trading
+
+
+class Market(Trading, Rounds, Settlement):
+    """All operations, and a look at everything that can be seen."""
+
+    def apply(self, operation: Operation) -> None:
+        """Run one operation on both sides and compare."""
+        name, *numbers = operation
+        getattr(self, f"do_{name}")(*numbers)
+        equal("wei held", self.chain.balance(self.contract.address), self.reference.held())
+
+    def do_wait(self, seconds: int) -> None:
+        self.chain.forward(seconds)
+
+    def do_check(self) -> None:
+        """Compare everything that can be seen."""
+        reference, view = self.reference, self.view
+        for trader in self.traders:
+            address = trader.address
+            equal("balance", view("balanceOf", address), reference.balances.get(address, 0))
+            equal("strikes", view("strikes", address), reference.strikes.get(address, 0))
+        equal("last MCP", view("lastMcp"), reference.last_mcp)
+        equal("last order", view("lastOrderId"), len(reference.orders))
+        if reference.plan:
+            return
+        for order in reference.orders:
+            status, resting = view("orderStatus", order.id)
+            equal(f"status of order {order.id}", Status(status), order.status)
+            equal(f"rest of order {order.id}", resting, order.rest)
+            equal(f"rest of order {order.id} by events", self.rebuilt[order.id], order.rest)
+            self._check_order_view(order)
+        for side in (True, False):
+            levels = [tuple(level) for level in view("levels", side, 10_000)]
+            equal("levels", levels, reference.levels(side))
+        equal("indicative", tuple(view("indicative", 10_000)), reference.indicative())
+        for trade in reference.trades.values():
+            self._check_trade_view(trade)
+
+    def _check_order_view(self, order: Order) -> None:
+        got = self.view("order", order.id)
+        expected = (order.id, order.trader, order.is_bid, order.price, order.qty)
+        equal("order", (got[0], checksum(got[1]), *got[2:5]), expected)
+        equal("expiry and deposit", got[6:8], (order.expiry, int(order.deposit(order.qty))))
+        if order.status is not Status.CLOSED:
+            equal(f"filled of order {order.id}", got[5], order.qty - order.rest)
+
+    def _check_trade_view(self, trade: Trade) -> None:
+        try:
+            got = self.contract.view("trade", trade.id)
+        except Reverted as reverted:
+            if trade.state is TradeState.PENDING or reverted.name not in trade.ended_as:
+                raise Mismatch(f"trade {trade} is lost: {reverted}") from None
+            return
+        expected = (trade.id >> 64, trade.bid.id, trade.ask.id)
+        equal("trade", got[:3], expected)
+        equal("parties", [checksum(a) for a in got[3:5]], [trade.bid.trader, trade.ask.trader])
+        equal("terms", got[5:8], (trade.qty, trade.price, trade.deadline))
+        equal(f"state of trade {trade.id}", TradeState(got[8]), trade.state)
+
+    def leave(self) -> None:
+        """Paused and with time gone by, everyone recovers everything."""
+        self.do_pause(1)
+        if self.reference.plan:
+            self.do_abort()
+        self.do_wait(40 * 86_400)
+        for _ in range(len(self.reference.trades)):
+            if self._trade(0, 1) is None:
+                break
+            self.do_expire(0, 1)
+        self.do_prune(*[order.id for order in self.reference.orders])
+        for who in range(TRADERS):
+            self.do_withdraw(who)
+        self.do_check()
+        equal("wei left behind", self.chain.balance(self.contract.address), 0)

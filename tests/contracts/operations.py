@@ -1,0 +1,131 @@
+"""Random operations, and the shortest list of them that still fails."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from tests.contracts.pair import TRADERS
+
+Operation = tuple[Any, ...]
+Maker = Callable[[random.Random], tuple[Any, ...]]
+
+ANY = 10_000
+"""Numbers that pick one of what there is are drawn below this."""
+
+
+def order_row(rng: random.Random) -> tuple[int, ...]:
+    """Side, ticks, lots, seconds of life: many ties, some of them short-lived."""
+    return (
+        rng.randrange(2),
+        rng.choice([rng.randint(40, 60), rng.randint(48, 52), rng.choice([255, 256, 65_536])]),
+        rng.choice([1, 2, 5, rng.randint(1, 40)]),
+        rng.choice([30, 600, 5_000, 50_000, 500_000]),
+    )
+
+
+def spoilt(rng: random.Random, kinds: int, seldom: int) -> int:
+    """Mostly -1; now and then the number of a defect."""
+    return rng.randrange(kinds) if rng.randrange(seldom) == 0 else -1
+
+
+def slippage(rng: random.Random) -> int:
+    return rng.choice([0, 0, 0, 500, 2_000])
+
+
+def place(rng: random.Random) -> tuple[Any, ...]:
+    paid = rng.choice([0] * 12 + [1, 2, 3])
+    return rng.randrange(TRADERS), *order_row(rng), paid, spoilt(rng, 7, 9)
+
+
+def place_batch(rng: random.Random) -> tuple[Any, ...]:
+    rows = [(*order_row(rng), slippage(rng), spoilt(rng, 7, 9)) for _ in range(rng.randint(1, 5))]
+    return rng.randrange(TRADERS), rng.choice([0, 500]), *rows
+
+
+def place_signed(rng: random.Random) -> tuple[Any, ...]:
+    return tuple(
+        (
+            rng.randrange(TRADERS),
+            *order_row(rng),
+            slippage(rng),
+            spoilt(rng, 7, 9),
+            rng.choice([0] * 8 + [1, 2]),
+        )
+        for _ in range(rng.randint(1, 4))
+    )
+
+
+def params(rng: random.Random) -> tuple[Any, ...]:
+    limit = rng.choice([0, 0, 0, 3, 200])
+    return rng.choice([0, 33, 100, 1_000]), slippage(rng), rng.randrange(2), limit
+
+
+def eighths(rng: random.Random) -> int:
+    """How much of a trade a meter saw, in eighths; mostly all of it, or more."""
+    return rng.choice([8, 8, 9, rng.randint(0, 8)])
+
+
+def settle(rng: random.Random) -> tuple[Any, ...]:
+    amounts = eighths(rng), eighths(rng)
+    pending = rng.randrange(8) > 0
+    return rng.randrange(ANY), pending, *amounts, rng.randrange(2), spoilt(rng, 6, 3)
+
+
+def settle_batch(rng: random.Random) -> tuple[Any, ...]:
+    return tuple((rng.randrange(ANY), eighths(rng), eighths(rng)) for _ in range(rng.randint(1, 6)))
+
+
+def pages(rng: random.Random) -> tuple[Any, ...]:
+    return (rng.choice([1, 1, 2, 3, 5, 8, 50, spoilt(rng, 1, 3) + 1]),)
+
+
+MAKERS: dict[str, tuple[int, Maker]] = {
+    "place": (40, place),
+    "place_batch": (4, place_batch),
+    "place_signed": (4, place_signed),
+    "raise_nonce": (1, lambda rng: (rng.randrange(TRADERS), rng.randrange(3))),
+    "cancel": (2, lambda rng: (rng.randrange(ANY), rng.randrange(5) == 0)),
+    "cancel_resting": (6, lambda rng: (rng.randrange(ANY), rng.randrange(4) == 0)),
+    "prune": (3, lambda rng: tuple(rng.randrange(ANY) for _ in range(rng.randint(1, 12)))),
+    "deposit": (5, lambda rng: (rng.randrange(TRADERS), rng.randint(1, 900), rng.randrange(10))),
+    "withdraw": (2, lambda rng: (rng.randrange(TRADERS),)),
+    "match": (14, pages),
+    "finish": (6, pages),
+    "stop": (2, lambda rng: (rng.randint(1, 4),)),
+    "abort": (1, lambda _: ()),
+    "params": (1, params),
+    "settle": (16, settle),
+    "settle_batch": (4, settle_batch),
+    "post": (4, lambda rng: (rng.randrange(ANY), rng.randint(0, 9))),
+    "expire": (9, lambda rng: (rng.randrange(ANY), rng.randrange(6) > 0)),
+    "false_pair": (3, lambda rng: (rng.randrange(ANY), rng.randrange(ANY))),
+    "wait": (14, lambda rng: (rng.choice([1, 20, 20, 60, 300, 300, 1_000, 4_000]),)),
+    "check": (3, lambda _: ()),
+}
+
+
+def random_operations(seed: int, count: int) -> list[Operation]:
+    """The operations of one seed."""
+    rng = random.Random(seed)
+    names = rng.choices(list(MAKERS), weights=[weight for weight, _ in MAKERS.values()], k=count)
+    return [(name, *MAKERS[name][1](rng)) for name in names]
+
+
+def shortest(
+    operations: list[Operation], fails: Callable[[list[Operation]], bool], *, runs: int
+) -> list[Operation]:
+    """Leave out what is not needed to fail, in ever smaller pieces, within so many runs."""
+    size = len(operations) // 2
+    while size and runs > 0:
+        start = 0
+        while start < len(operations) and runs > 0:
+            shorter = operations[:start] + operations[start + size :]
+            runs -= 1
+            if fails(shorter):
+                operations = shorter
+            else:
+                start += size
+        size //= 2
+    return operations
