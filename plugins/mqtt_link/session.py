@@ -36,8 +36,9 @@ MAX_DELAY_S = 60.0
 CONNECT_TIMEOUT_S = 5.0
 #: Longest time to an answer to CONNECT, once the socket is open.
 GREETING_TIMEOUT_S = 10.0
-#: Longest wait in one turn of the network thread; bounds how late silence is noticed.
-TURN_S = 0.5
+#: Longest wait in one turn of the network thread; a tenth of the keepalive if that is shorter, for
+#: it bounds how late silence is noticed.
+TURN_S = 1.0
 
 log = logging.getLogger("hub.mqtt")
 
@@ -102,7 +103,7 @@ class Session:
         self._in_flight = 0
         self._filters: dict[str, int] = {}
         self._up = False
-        self._refusal: str | None = None
+        self._end: str | None = None
         self._told: str | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"mqtt {client_id}", daemon=True)
@@ -114,7 +115,6 @@ class Session:
         )
         client.suppress_exceptions = True
         client.connect_timeout = CONNECT_TIMEOUT_S
-        client.max_queued_messages_set(MAX_IN_FLIGHT)
         if self.address.username is not None:
             client.username_pw_set(self.address.username, self.address.password)
         if will is not None:
@@ -129,6 +129,7 @@ class Session:
             except (OSError, ssl.SSLError, ValueError) as error:
                 raise ValueError(f"broker address: TLS files cannot be used: {error}") from error
         client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
@@ -189,9 +190,11 @@ class Session:
                 if self._closing.is_set():
                     break
                 self._tell_down(problem)
-                delay_s = FIRST_DELAY_S if served else min(MAX_DELAY_S, 2 * delay_s)
-                # Chance spreads the return of many clients; it is no secret.
+                if served:
+                    delay_s = FIRST_DELAY_S
+                # Chance spreads the return of many clients.
                 self._closing.wait(delay_s * random.uniform(0.8, 1.0))
+                delay_s = min(MAX_DELAY_S, 2 * delay_s)
         finally:
             self._tell_down("closed" if self._closing.is_set() else "the network thread has ended")
 
@@ -201,37 +204,39 @@ class Session:
         Half the keepalive goes to paho, which asks for a sign of life after that time and waits
         as long again for it: silence is noticed within one keepalive.
         """
-        self._refusal = None
+        self._end = None
         try:
             self._client.connect(
                 self.address.host, self.address.port, keepalive=max(1, self._keepalive_s // 2)
             )
-            served, rc = self._loop()
+            self._loop()
         except OSError as error:
-            return False, explain(error, self.address)
+            self._end = explain(error, self.address)
         except Exception as error:
             # Whatever paho meets, the thread lives on and tries again.
             log.exception("unexpected error on the connection to %s", self.address)
-            served, rc = self._forget_up(), MQTTErrorCode.MQTT_ERR_UNKNOWN
-            self._refusal = f"{type(error).__name__} on the connection to {self.address}: {error}"
-        if self._refusal is not None:
-            return served, self._refusal
+            self._end = f"{type(error).__name__} on the connection to {self.address}: {error}"
+        finally:
+            self._close_socket()
+        served = self._forget_up()
+        if self._end is not None:
+            return served, self._end
         if not served:
             return False, f"no answer from {self.address}: is that an MQTT broker?"
-        if rc == MQTTErrorCode.MQTT_ERR_KEEPALIVE:
-            return True, f"no sign of life from {self.address} for {self._keepalive_s} s"
         return True, f"connection to {self.address} lost"
 
-    def _loop(self) -> tuple[bool, MQTTErrorCode]:
+    def _loop(self) -> None:
+        """Serve the socket until it is gone."""
         greeted_by = time.monotonic() + GREETING_TIMEOUT_S
-        while True:
-            rc = self._client.loop(TURN_S)
-            if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                break
-            if not self._up and time.monotonic() > greeted_by:
-                self._client.disconnect()
-                break
-        return self._forget_up(), rc
+        turn_s = min(TURN_S, self._keepalive_s / 10)
+        while self._client.loop(turn_s) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            if not self._up and (self._closing.is_set() or time.monotonic() > greeted_by):
+                return
+
+    def _close_socket(self) -> None:
+        open_socket = self._client.socket()
+        if open_socket is not None:
+            open_socket.close()
 
     def _forget_up(self) -> bool:
         with self._lock:
@@ -262,7 +267,12 @@ class Session:
                     return
                 topic, payload, qos, retain = self._outbox.popleft()
                 self._in_flight += 1
-            self._client.publish(topic, payload, qos, retain)
+            sent = self._client.publish(topic, payload, qos, retain)
+            if sent.rc == MQTTErrorCode.MQTT_ERR_NO_CONN and qos == 0:
+                # The socket has just gone; paho forgets such a message, so it is kept here.
+                with self._lock:
+                    self._outbox.appendleft((topic, payload, qos, retain))
+                return
 
     # -- paho's callbacks, on the network thread --
 
@@ -275,7 +285,7 @@ class Session:
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._refusal = explain_refusal(str(reason), self.address)
+            self._end = explain_refusal(str(reason), self.address)
             return
         with self._lock:
             filters = list(self._filters.items())
@@ -285,6 +295,17 @@ class Session:
         self._told = None
         self._post(Up())
         self._pump()
+
+    def _on_disconnect(
+        self,
+        _client: mqtt.Client,
+        _userdata: object,
+        _flags: mqtt.DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if str(reason) == "Keep alive timeout":
+            self._end = f"no sign of life from {self.address} for {self._keepalive_s} s"
 
     def _on_message(
         self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage

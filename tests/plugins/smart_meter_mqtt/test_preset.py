@@ -28,8 +28,10 @@ def test_every_preset_of_the_hub_is_in_the_hubs_units(path: Path):
             "starts with '/'",
         ),
         (
-            "topics: [{topic: t, format: number, fields: "
-            "[{quantity: power, unit: W}, {quantity: voltage, unit: V}]}]",
+            (
+                "topics: [{topic: t, format: number, fields: "
+                "[{quantity: power, unit: W}, {quantity: voltage, unit: V}]}]"
+            ),
             "one number has one field",
         ),
         ("topics: [{topic: t, fields: [{quantity: power, unit: W}], tme: /x}]", "topics.0.tme"),
