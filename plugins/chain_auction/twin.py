@@ -69,9 +69,7 @@ class Market:
 
     def deposit(self, trader: str, amount_wei: int) -> None:
         """Add to a trader's balance."""
-        unit = self.price_tick * self.lot_wh // 1_000_000
-        if amount_wei < 0 or amount_wei % unit:
-            raise Refused("AmountNotExact", amount=amount_wei, moneyUnit=unit)
+        self._check_amount(amount_wei)
         self._credit(trader, amount_wei)
         self._events.append(Deposited(trader, amount_wei))
 
@@ -91,6 +89,11 @@ class Market:
             for trade in self.pending.values()
         )
         return sum(self.balances.values()) + resting + pending
+
+    def _check_amount(self, amount_wei: int) -> None:
+        unit = self.price_tick * self.lot_wh // 1_000_000
+        if amount_wei < 0 or amount_wei % unit:
+            raise Refused("AmountNotExact", amount=amount_wei, moneyUnit=unit)
 
     def _credit(self, trader: str, amount_wei: int) -> None:
         self.balances[trader] = self.balances.get(trader, 0) + amount_wei
@@ -130,6 +133,7 @@ class Market:
             deposit_permille=self.params.deposit_rate_permille,
             resting_wh=qty_wh,
         )
+        self._check_amount(value_wei)
         needed = order.escrow_wei(qty_wh)
         available = self.balances.get(trader, 0) + value_wei
         if available < needed:

@@ -1,0 +1,1 @@
+"""The market: the double auction on an Ethereum chain, its schedule, and its settlement."""

@@ -1,0 +1,275 @@
+"""JSON-RPC to an Ethereum node, through web3: the only module that speaks it.
+
+Whatever goes wrong becomes `Unreachable` (the node is away, slow or answers nonsense) or `Refused`
+(the contract said no, in a sentence). Importing this module imports web3, which takes two seconds:
+`plugin.py` does it on a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import aiohttp
+from eth_account.signers.local import LocalAccount
+from eth_typing import ABI, ChecksumAddress
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+from web3 import AsyncHTTPProvider, AsyncWeb3
+from web3.exceptions import (
+    ContractCustomError,
+    ContractLogicError,
+    TransactionNotFound,
+    Web3Exception,
+    Web3RPCError,
+)
+from web3.types import LogReceipt, TxParams, TxReceipt
+
+from .events import Head
+from .problems import MarketError, Refused, Unreachable
+from .revert import ErrorTable
+
+#: Every request is answered within this or counts as lost.
+REQUEST_TIMEOUT_S = 15.0
+#: No transaction may use more (EIP-7825).
+TX_GAS_CAP = 16_777_216
+#: Room above the estimate: the state may differ when the transaction is mined.
+GAS_MARGIN_PERCENT = 25
+#: Words with which nodes say that they know a transaction or that its nonce is used.
+KNOWN_PHRASES = ("already known", "already imported", "nonce too low", "known transaction")
+
+
+class AlreadySent(MarketError):
+    """The node has this transaction, or one with its nonce: its receipt tells."""
+
+
+class Chain:
+    """One node and one contract on it."""
+
+    def __init__(self, url: str, abi: Sequence[Mapping[str, Any]], label: str) -> None:
+        self._label = label
+        self._errors = ErrorTable(abi)
+        self._abi: ABI = list(abi)  # type: ignore[arg-type]
+        provider = AsyncHTTPProvider(
+            url,
+            request_kwargs={"timeout": aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)},
+            exception_retry_configuration=None,
+        )
+        self._provider = provider
+        self._web3: AsyncWeb3[AsyncHTTPProvider] = AsyncWeb3(provider)
+        self._session: aiohttp.ClientSession | None = None
+        self._contract: Any = None
+        self.address = ""
+
+    async def open(self) -> int:
+        """Connect; returns the chain id."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(raise_for_status=True)
+            await self._provider.cache_async_session(self._session)
+        with self._guarded():
+            return int(await self._web3.eth.chain_id)
+
+    async def close(self) -> None:
+        """Close the connections. Idempotent."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def use(self, address: str) -> None:
+        """Speak to the contract at this address from now on."""
+        self.address = to_checksum_address(address)
+        self._contract = self._web3.eth.contract(self.address, abi=self._abi)
+
+    # -- reading --
+
+    async def head(self) -> Head:
+        """The newest block."""
+        with self._guarded():
+            return _head(await self._web3.eth.get_block("latest"))
+
+    async def block(self, number: int) -> Head | None:
+        """One block; None if the chain does not reach there."""
+        with self._guarded():
+            try:
+                return _head(await self._web3.eth.get_block(number))
+            except Web3Exception as error:
+                if "not found" in str(error).lower():
+                    return None
+                raise
+
+    async def code_hash(self, address: str) -> str:
+        """Fingerprint of the code at an address; empty if there is none."""
+        with self._guarded():
+            code = await self._web3.eth.get_code(to_checksum_address(address))
+        return "0x" + keccak(bytes(code)).hex() if code else ""
+
+    async def logs(self, first_block: int, last_block: int) -> list[LogReceipt]:
+        """Logs of the contract in a range of blocks."""
+        with self._guarded():
+            return list(
+                await self._web3.eth.get_logs({
+                    "address": _checksum(self.address),
+                    "fromBlock": first_block,
+                    "toBlock": last_block,
+                })
+            )  # fmt: skip
+
+    async def call(self, function: str, *args: Any) -> Any:
+        """Read from the contract."""
+        with self._guarded():
+            return await self._contract.functions[function](*args).call()
+
+    async def balance(self, address: str) -> int:
+        """Coin of an account in wei."""
+        with self._guarded():
+            return int(await self._web3.eth.get_balance(to_checksum_address(address)))
+
+    async def receipt(self, tx: str) -> TxReceipt | None:
+        """The receipt of a transaction; None while it has none."""
+        with self._guarded():
+            try:
+                return await self._web3.eth.get_transaction_receipt(HexBytes(tx))
+            except TransactionNotFound:
+                return None
+
+    async def raw_transaction(self, tx: str) -> bytes | None:
+        """The signed bytes of a transaction; None where the node does not give them."""
+        with self._guarded():
+            try:
+                return bytes(await self._web3.eth.get_raw_transaction(HexBytes(tx)))
+            except (TransactionNotFound, Web3RPCError):
+                return None
+
+    async def transaction_nonce(self, tx: str) -> int:
+        """The nonce of a mined transaction."""
+        with self._guarded():
+            return int((await self._web3.eth.get_transaction(HexBytes(tx)))["nonce"])
+
+    # -- writing --
+
+    async def nonce(self, address: str) -> int:
+        """The next nonce, transactions that wait included."""
+        with self._guarded():
+            return int(
+                await self._web3.eth.get_transaction_count(to_checksum_address(address), "pending")
+            )
+
+    async def fees(self) -> tuple[int, int]:
+        """A fee cap that lasts through rising prices, and a tip; both in wei per gas."""
+        with self._guarded():
+            block = await self._web3.eth.get_block("latest")
+            tip = int(await self._web3.eth.max_priority_fee)
+        return 2 * int(block.get("baseFeePerGas", 0)) + tip, tip
+
+    def encode(self, function: str, *args: Any) -> TxParams:
+        """A call of the contract as a transaction without fees."""
+        data = self._contract.encode_abi(function, args=list(args))
+        return {"to": _checksum(self.address), "data": data}
+
+    def encode_deployment(self, bytecode: str, *args: Any) -> TxParams:
+        """The creation of the contract as a transaction without fees."""
+        factory = self._web3.eth.contract(abi=self._abi, bytecode=HexBytes(bytecode))
+        return {"data": factory.constructor(*args).data_in_transaction}
+
+    async def estimate(self, tx: TxParams, sender: str) -> int:
+        """Gas for a transaction, with room. Raises `Refused` if it would be reverted."""
+        with self._guarded():
+            gas = await self._web3.eth.estimate_gas({**tx, "from": _checksum(sender)})
+        return min(TX_GAS_CAP, int(gas) * (100 + GAS_MARGIN_PERCENT) // 100)
+
+    async def why_reverted(self, tx: TxParams, sender: str, block: int) -> str:
+        """The sentence for a transaction that was mined and failed."""
+        try:
+            with self._guarded():
+                await self._web3.eth.call({**tx, "from": _checksum(sender)}, block)
+        except Refused as refusal:
+            return str(refusal)
+        except Unreachable:
+            pass
+        return "the transaction failed when it was mined, and would not fail now"
+
+    async def send(self, raw: bytes) -> None:
+        """Hand signed bytes over. Raises `AlreadySent` if the node has them or their nonce."""
+        with self._guarded():
+            await self._web3.eth.send_raw_transaction(HexBytes(raw))
+
+    def decode(self, logs: Sequence[LogReceipt]) -> list[tuple[str, Mapping[str, Any], LogReceipt]]:
+        """The contract's events in logs, with their arguments by name."""
+        found: list[tuple[str, Mapping[str, Any], LogReceipt]] = []
+        for log in logs:
+            event = self._event_of(log)
+            if event is not None:
+                found.append((event.event_name, dict(event().process_log(log)["args"]), log))
+        return found
+
+    def _event_of(self, log: LogReceipt) -> Any:
+        if str(log["address"]).lower() != self.address.lower() or not log["topics"]:
+            return None
+        if not hasattr(self, "_by_topic"):
+            self._by_topic = {
+                bytes(HexBytes(event().topic)): event for event in self._contract.events
+            }
+        return self._by_topic.get(bytes(log["topics"][0]))
+
+    def explain(self, data: bytes) -> str:
+        """The sentence for revert data."""
+        return self._errors.explain(data)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Turn what node and network do into `Refused`, `AlreadySent` or `Unreachable`."""
+        try:
+            yield
+        except ContractCustomError as error:
+            raise Refused(self._errors.explain(_revert_data(error))) from error
+        except ContractLogicError as error:
+            raise Refused(self._errors.explain(_revert_data(error), str(error))) from error
+        except Web3RPCError as error:
+            raise self._judge(_words(error)) from error
+        except (Web3Exception, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            words = " ".join(str(error).split()) or type(error).__name__
+            raise Unreachable(
+                f"{self._label} does not answer as it should: {words[:200]}"
+            ) from error
+
+    def _judge(self, words: str) -> MarketError:
+        lower = words.lower()
+        if any(phrase in lower for phrase in KNOWN_PHRASES):
+            return AlreadySent(words)
+        if "insufficient funds" in lower or "insufficientfunds" in lower:
+            return Refused("the wallet does not hold enough coin for the payment and the fees")
+        if "underpriced" in lower:
+            return AlreadySent(words)
+        return Unreachable(f"{self._label} refused: {words[:200]}")
+
+
+def sign(account: LocalAccount, tx: Mapping[str, Any]) -> tuple[bytes, str]:
+    """Signed bytes of a complete transaction, and its hash."""
+    signed = account.sign_transaction(dict(tx))
+    return bytes(signed.raw_transaction), signed.hash.to_0x_hex()
+
+
+def _checksum(address: str) -> ChecksumAddress:
+    return to_checksum_address(address)
+
+
+def _head(block: Any) -> Head:
+    return Head(int(block["number"]), HexBytes(block["hash"]).to_0x_hex(), int(block["timestamp"]))
+
+
+def _revert_data(error: ContractLogicError) -> bytes:
+    data = error.data
+    if isinstance(data, str) and data.startswith("0x"):
+        return bytes(HexBytes(data))
+    return b""
+
+
+def _words(error: Web3RPCError) -> str:
+    response = error.rpc_response
+    if response is not None:
+        detail = response.get("error")
+        if isinstance(detail, dict):
+            return str(detail.get("message", ""))
+    return str(error)

@@ -1,0 +1,236 @@
+"""The embedded chain: one anvil process on loopback, with its state kept in a file.
+
+Facts this rests on (measured, anvil 1.7.1): it answers after 30 to 140 ms; `--state` with
+`--state-interval 1` writes blocks, logs and balances every second, so that `kill -9` loses at most
+the last second (the sender then sends the same bytes again); interval mining loses transactions, so
+blocks are made per transaction; without `--prune-history` every historical state stays on disk; a
+truncated state file keeps it from starting. All calls here block: run them on a thread.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from .problems import Misconfigured, Unreachable
+
+#: The phrase that every Ethereum development node uses, so that wallets can import its accounts.
+#: Its keys are public: fit for a chain on loopback whose coin is worth nothing, and for no other.
+DEV_MNEMONIC = "test test test test test test test test test test test junk"
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 5.0
+#: Well above a clearing of the largest page; under 30M interval mining lost transactions.
+BLOCK_GAS_LIMIT = 300_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """How to run the embedded chain."""
+
+    binary: Path
+    state_dir: Path
+    host: str
+    port: int
+    chain_id: int
+    accounts: int
+    #: Where in hub.yaml the port is set, for error messages.
+    port_key: str
+    prune: bool = True
+
+
+def find_binary(contracts_dir: Path) -> Path:
+    """Return anvil as npm installed it. Raises `Misconfigured` if it is not there."""
+    found = sorted(contracts_dir.glob("node_modules/@foundry-rs/anvil-*/bin/anvil"))
+    if not found:
+        raise Misconfigured(
+            f"the embedded chain's node (anvil) is not installed in "
+            f"{contracts_dir / 'node_modules'}; run: make"
+        )
+    return found[0]
+
+
+class AnvilNode:
+    """One anvil process. `start` and `stop` block and may be called again after each other."""
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self.settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._state = settings.state_dir / "anvil-state.json"
+        self._good = settings.state_dir / "anvil-state.good.json"
+        self._pid = settings.state_dir / "anvil.pid"
+        self._log = settings.state_dir / "anvil.log"
+
+    @property
+    def url(self) -> str:
+        """The JSON-RPC address."""
+        return f"http://{self.settings.host}:{self.settings.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> list[str]:
+        """Start the chain and wait until it answers; returns what a person should know about it.
+
+        Raises `Misconfigured` for a port in use and `Unreachable` if it does not come up.
+        """
+        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        self._end_orphan()
+        self._require_free_port()
+        notes = self._mend_state()
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # our own binary, our own arguments
+                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self._pid.write_text(str(self._process.pid))
+        self._wait_until_it_answers()
+        return notes
+
+    def stop(self) -> None:
+        """End the process; it writes its state on the way out."""
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process)
+            if _readable(self._state):
+                shutil.copyfile(self._state, self._good)
+        self._pid.unlink(missing_ok=True)
+
+    def keep_good_state(self) -> None:
+        """Keep a copy of the state file if it is whole, for the case that a crash cuts it short."""
+        if _readable(self._state):
+            copy = self._good.with_suffix(".new")
+            shutil.copyfile(self._state, copy)
+            if _readable(copy):
+                copy.replace(self._good)
+
+    def last_words(self) -> str:
+        """The end of what the process printed."""
+        try:
+            text = self._log.read_text(errors="replace")
+        except OSError:
+            return ""
+        return " ".join(text.split())[-300:]
+
+    def _command(self) -> list[str]:
+        s = self.settings
+        command = [
+            str(s.binary), "--host", s.host, "--port", str(s.port), "--chain-id", str(s.chain_id),
+            "--accounts", str(s.accounts), "--mnemonic", DEV_MNEMONIC,
+            "--gas-limit", str(BLOCK_GAS_LIMIT), "--quiet",
+            "--state", str(self._state), "--state-interval", "1",
+        ]  # fmt: skip
+        return [*command, "--prune-history"] if s.prune else command
+
+    def _require_free_port(self) -> None:
+        s = self.settings
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((s.host, s.port))
+            except OSError as error:
+                raise Misconfigured(
+                    f"{s.host}:{s.port} cannot be used for the embedded chain ({error.strerror}); "
+                    f"stop the program that has it, or set {s.port_key} to a free port"
+                ) from None
+
+    def _end_orphan(self) -> None:
+        """End the node that a killed hub has left behind, so that it writes its state."""
+        try:
+            pid = int(self._pid.read_text())
+        except (OSError, ValueError):
+            return
+        command = subprocess.run(  # noqa: S603
+            ["ps", "-o", "args=", "-p", str(pid)],  # noqa: S607
+            capture_output=True, text=True, check=False,
+        ).stdout  # fmt: skip
+        if str(self._state) in command:
+            _end_pid(pid)
+        self._pid.unlink(missing_ok=True)
+
+    def _mend_state(self) -> list[str]:
+        """Put a cut-off state file aside and take the last whole one."""
+        if not self._state.exists() or _readable(self._state):
+            return []
+        aside = self._state.with_name(f"anvil-state.corrupt-{int(time.time())}.json")
+        self._state.replace(aside)
+        if _readable(self._good):
+            shutil.copyfile(self._good, self._state)
+            went = "the chain went back to its last whole copy"
+        else:
+            went = "there is no copy, so a new chain begins"
+        return [f"the chain's state file was cut short: {went}; the file is kept as {aside.name}"]
+
+    def _wait_until_it_answers(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                words = self.last_words()
+                self._process = None
+                if "in use" in words:
+                    self._require_free_port()
+                raise Unreachable(f"the embedded chain ended at once: {words or 'no words'}")
+            if self._chain_id() == self.settings.chain_id:
+                return
+            time.sleep(0.01)
+        self.stop()
+        raise Unreachable(f"the embedded chain does not answer after {START_TIMEOUT_S:g} s")
+
+    def _chain_id(self) -> int | None:
+        request = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+        body = json.dumps(request).encode()
+        headers = {"content-type": "application/json"}
+        try:
+            with urllib.request.urlopen(  # noqa: S310  # always http on our own port
+                urllib.request.Request(self.url, body, headers),  # noqa: S310
+                timeout=2,
+            ) as response:
+                return int(json.load(response)["result"], 16)
+        except (OSError, ValueError, KeyError):
+            return None
+
+
+def _readable(path: Path) -> bool:
+    """Whether a state file is whole."""
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except (OSError, ValueError):
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(STOP_TIMEOUT_S)
+
+
+def _end_pid(pid: int) -> None:
+    """End a process that is not our child: ask, then kill."""
+    import os
+
+    for sign, patience_s in ((signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, STOP_TIMEOUT_S)):
+        deadline = time.monotonic() + patience_s
+        try:
+            os.kill(pid, sign)
+            while time.monotonic() < deadline:
+                os.kill(pid, 0)
+                time.sleep(0.02)
+        except ProcessLookupError:
+            return
