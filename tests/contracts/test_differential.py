@@ -87,11 +87,11 @@ def kind_of(mismatch: Mismatch | None) -> str:
     return re.sub(r"\d+", "", str(mismatch))[:40]
 
 
-def report(seed: int, mismatch: Mismatch) -> str:
+def report(seed: int, count: int, mismatch: Mismatch) -> str:
     """The seed, the first disagreement, and a short list of operations that shows it."""
     kind = kind_of(mismatch)
     operations = shortest(
-        random_operations(seed, OPERATIONS),
+        random_operations(seed, count),
         lambda shorter: kind_of(mismatch_of(seed, shorter)) == kind,
         runs=SHRINK_RUNS,
     )
@@ -104,17 +104,38 @@ def report(seed: int, mismatch: Mismatch) -> str:
     )
 
 
-@pytest.mark.skipif(not ARTEFACT.exists(), reason=f"{ARTEFACT.name} is not built: run make setup")
-def test_contract_equals_reference() -> None:
-    reached: Counter[str] = Counter()
-    for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
-        mismatch = None
-        try:
-            reached += run(seed, random_operations(seed, OPERATIONS))
-        except Mismatch as found:
-            mismatch = found
-        if mismatch is not None:
-            pytest.fail(report(seed, mismatch), pytrace=False)
+def compare(seed: int, count: int) -> None:
+    """Run one seed; fail with a short list of operations."""
+    mismatch = None
+    try:
+        reached.update(run(seed, random_operations(seed, count)))
+    except Mismatch as found:
+        mismatch = found
+    if mismatch is not None:
+        pytest.fail(report(seed, count, mismatch), pytrace=False)
+
+
+reached: Counter[str] = Counter()
+needs_build = pytest.mark.skipif(
+    not ARTEFACT.exists(), reason=f"{ARTEFACT.name} is not built: run make setup"
+)
+
+
+@needs_build
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SEEDS))
+def test_contract_equals_reference(seed: int) -> None:
+    compare(seed, OPERATIONS)
+
+
+@needs_build
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10_000, 10_200))
+def test_contract_equals_reference_at_length(seed: int) -> None:
+    compare(seed, 500)
+
+
+@needs_build
+@pytest.mark.skipif(SEEDS * OPERATIONS < 6_000, reason="too short a run to reach everything")
+def test_the_operations_reach_every_branch() -> None:
     print(f"{SEEDS} seeds of {OPERATIONS} operations reached", dict(reached))  # noqa: T201
-    if SEEDS >= 20:
-        assert not MUST_REACH - set(reached), "operations that the test no longer reaches"
+    assert not MUST_REACH - set(reached), "operations that the test no longer reaches"
