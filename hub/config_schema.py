@@ -34,8 +34,10 @@ def file_schema(types: Mapping[str, type]) -> dict[str, Any]:
     cases = []
     for use, model in models.items():
         name = reference(model)["$ref"].rpartition("/")[2]
-        section = definitions[f"plugin:{use}"] = _with_use(definitions[name], model)
-        cases.append(_case(use, f"#/$defs/plugin:{use}", section))
+        # A slash in the name of a type would part the reference.
+        own_name = f"plugin:{use.replace('/', '.')}"
+        section = definitions[own_name] = _with_use(definitions[name], model)
+        cases.append(_case(use, f"#/$defs/{own_name}", section))
     plugin = {
         "type": "object",
         "required": ["use"],

@@ -18,19 +18,19 @@ _WALLET = re.compile(r"^0x[0-9a-fA-F]{40}$")
 
 
 def _bus(value: str) -> str:
-    if not _BUS.match(value):
+    if not _BUS.fullmatch(value):
         raise ValueError("expected a bus with its phases, such as 671.1 or 675.1.2.3")
     return value
 
 
 def _wallet(value: str) -> str:
-    if not _WALLET.match(value):
+    if not _WALLET.fullmatch(value):
         raise ValueError("expected a wallet address: 0x and 40 hexadecimal digits")
     return value
 
 
 def _device_name(value: str) -> str:
-    if not _NAME.match(value):
+    if not _NAME.fullmatch(value):
         raise ValueError(
             "expected a name of letters, digits, _ or -, starting with a letter, at most 32 long"
         )

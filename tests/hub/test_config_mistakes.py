@@ -143,6 +143,7 @@ ELSEWHERE = [
     ("plugin:\n", "1:1: plugin: unknown key (did you mean 'plugins'?)"),
     ("plugins: 5\n", "1:10: plugins: expected a mapping of names, got 5"),
     ("plugins: [web]\n", "1:10: plugins: expected a mapping of names, got a list"),
+    ('houses: {a: {meter: "m\\n"}}\n', f"1:21: houses.a.meter: {NAME}, got 'm\\n'"),
     ("houses: [a]\n", "1:9: houses: expected a mapping of names, got a list"),
     ("plugins:\n  1st: {use: bare}\n", f"2:3: plugins: {NAME}, got '1st'"),
     ("plugins:\n  a/b: {use: bare}\n", f"2:3: plugins: {NAME}, got 'a/b'"),

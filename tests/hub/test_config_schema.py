@@ -20,7 +20,7 @@ class Odd:
 
 @pytest.fixture(scope="module")
 def whole() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(schema(TYPES)))
+    found: dict[str, Any] = json.loads(json.dumps(schema({**TYPES, "grid/second": TYPES["grid"]})))
     return found
 
 
@@ -38,12 +38,13 @@ def test_every_reference_leads_somewhere(whole: dict[str, Any]) -> None:
 
     names = {reference.removeprefix("#/$defs/") for reference in references(whole)}
     assert names <= set(whole["$defs"])
-    assert {"HubSection", "House", "plugin:meters"} <= names
+    assert {"HubSection", "House", "plugin:meters", "plugin:grid.second"} <= names
+    assert not any("/" in name for name in names)
 
 
 def test_what_a_plugin_may_say_is_decided_by_use(whole: dict[str, Any]) -> None:
     plugin = whole["properties"]["plugins"]["anyOf"][0]["additionalProperties"]
-    assert plugin["properties"]["use"]["enum"] == sorted(TYPES)
+    assert plugin["properties"]["use"]["enum"] == sorted([*TYPES, "grid/second"])
     cases = {c["if"]["properties"]["use"]["const"]: c["then"]["$ref"] for c in plugin["allOf"]}
     assert cases["grid"] == "#/$defs/plugin:grid"
     grid = whole["$defs"]["plugin:grid"]
