@@ -44,10 +44,9 @@ class Loader:
 
         Raises `PluginLoadError` if there is one and its code is at fault.
         """
-        folder, _, inner = use.partition("/")
         if use not in self._types:
-            self.load(folder)
-        return self._types.get(inner or use)
+            self.load(use.partition("/")[0])
+        return self._types.get(use)
 
     def load(self, name: str) -> bool:
         """Import the plugin module of that name and register its hooks; False if there is none."""
@@ -76,7 +75,7 @@ class Loader:
                     f"plugin {name!r}: hub_plugin_types gives {cls!r} for {type_name!r}, "
                     f"which is no subclass of hub.api.Plugin"
                 )
-            self._types.setdefault(type_name, cls)
+            self._types.setdefault(type_name if type_name == name else f"{name}/{type_name}", cls)
 
     def known_types(self) -> list[str]:
         """Names that `use:` may take, by what is there to import; nothing is imported for it."""

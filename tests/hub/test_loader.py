@@ -109,6 +109,13 @@ def test_broken_plugin_code_is_one_sentence_with_its_place(tmp_path: Path, text:
     assert "\n" not in str(caught.value)
 
 
+def test_a_folder_may_offer_several_types():
+    loader = Loader()
+    assert loader.resolve("opendss_grid/opendss_twin") is not None
+    assert loader.resolve("opendss_twin") is None
+    assert "opendss_grid/opendss_twin" in loader.known_types()
+
+
 async def test_the_example_of_the_documentation_runs(tmp_path: Path):
     """docs/write-a-plugin.md shows a plugin and a hub.yaml; both are taken from the page."""
     page = (Path(__file__).parents[2] / "docs/write-a-plugin.md").read_text()
