@@ -14,9 +14,14 @@ MJ_PER_WH = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a meter shows at an instant. Arrays have one entry per phase; power is import."""
+    """What a meter shows at an instant. Power is import.
+
+    Arrays have one entry per phase that is connected, named by `phases`; a single-phase meter has
+    one, without a name.
+    """
 
     at: datetime
+    phases: tuple[str, ...]
     voltages_v: tuple[float, ...]
     currents_a: tuple[float, ...]
     powers_w: tuple[float, ...]
@@ -42,6 +47,7 @@ class Meter:
     """
 
     device: str
+    phases: tuple[str, ...] = ("",)
     gain: float = 1.0
     resolution_wh: int = 1
     frequency_hz: float = 60.0
@@ -84,6 +90,7 @@ class Meter:
             self.export_mj -= counted_mj
         self.sample = Sample(
             at=at,
+            phases=self.phases,
             voltages_v=tuple(voltages_v),
             currents_a=tuple(
                 math.hypot(w, var) / v if v > 0 else 0.0

@@ -104,7 +104,9 @@ class SimulatedMeters(Plugin[Config]):
         for index, device in enumerate(points.devices):
             channels.setdefault(device, []).append(index)
         for device, indices in channels.items():
-            meter = self.meters.get(device) or self._install(device)
+            meter = self.meters.get(device) or self._install(
+                device, tuple(points.phases[i] for i in indices)
+            )
             changed = meter.measure(
                 points.at,
                 points.elapsed_s,
@@ -139,12 +141,13 @@ class SimulatedMeters(Plugin[Config]):
         topic, payload = self.dialect.availability(device, online=online)
         await self.link.publish(topic, payload, retain=True)
 
-    def _install(self, device: str) -> Meter:
+    def _install(self, device: str, phases: tuple[str, ...]) -> Meter:
         """Put up a meter. Its flaws depend on its name and the hub's seed alone."""
         chance = random.Random(f"{self.seed} {device}")
         imported, exported = self.saved.get(device, (0, 0))
         meter = Meter(
             device,
+            phases,
             gain=1 + chance.uniform(-1, 1) * self.config.accuracy_percent / 100,
             resolution_wh=self.config.resolution_wh,
             frequency_hz=self.config.frequency_hz,

@@ -1,7 +1,8 @@
 """How Tasmota speaks: keys, order and precision of `xdrv_03_energy.ino`.
 
 Positive power is import. Three-phase drivers send one entry per phase for power, voltage and
-current; `Total` and `ExportActive` are single numbers where the driver counts the balance. Times
+current, null for a phase that is not connected; `Total` and `ExportActive` are single numbers where
+the driver counts the balance. Times
 are without zone; milliseconds are what Tasmota adds after the command `Time 4`.
 """
 
@@ -18,19 +19,18 @@ Message = tuple[str, bytes]
 
 def measurement(device: str, sample: Sample, clock_offset: timedelta) -> list[Message]:
     """Return the telemetry of a meter whose clock is off by `clock_offset`."""
+    apparent_va = [v * a for v, a in zip(sample.voltages_v, sample.currents_a, strict=True)]
     energy = {
         "TotalStartTime": "2026-01-01T00:00:00",
         "Total": sample.import_wh / 1000,
         "ExportActive": sample.export_wh / 1000,
-        "Power": _per_phase(sample.powers_w, 1),
-        "ApparentPower": _per_phase(
-            [v * a for v, a in zip(sample.voltages_v, sample.currents_a, strict=True)], 1
-        ),
-        "ReactivePower": _per_phase(sample.powers_var, 1),
-        "Factor": _per_phase(sample.factors, 2),
+        "Power": _per_phase(sample, sample.powers_w, 1),
+        "ApparentPower": _per_phase(sample, apparent_va, 1),
+        "ReactivePower": _per_phase(sample, sample.powers_var, 1),
+        "Factor": _per_phase(sample, sample.factors, 2),
         "Frequency": round(sample.frequency_hz, 2),
-        "Voltage": _per_phase(sample.voltages_v, 2),
-        "Current": _per_phase(sample.currents_a, 3),
+        "Voltage": _per_phase(sample, sample.voltages_v, 2),
+        "Current": _per_phase(sample, sample.currents_a, 3),
     }
     document = {"Time": _time(sample.at + clock_offset), "ENERGY": energy}
     return [(f"tele/{device}/SENSOR", json.dumps(document, separators=(",", ":")).encode())]
@@ -41,9 +41,11 @@ def availability(device: str, *, online: bool) -> Message:
     return f"tele/{device}/LWT", b"Online" if online else b"Offline"
 
 
-def _per_phase(values: Sequence[float], digits: int) -> float | list[float]:
-    rounded = [round(value, digits) for value in values]
-    return rounded[0] if len(rounded) == 1 else rounded
+def _per_phase(sample: Sample, values: Sequence[float], digits: int) -> float | list[float | None]:
+    if sample.phases == ("",):
+        return round(values[0], digits)
+    of_phase = dict(zip(sample.phases, values, strict=True))
+    return [round(of_phase[p], digits) if p in of_phase else None for p in ("a", "b", "c")]
 
 
 def _time(at: datetime) -> str:

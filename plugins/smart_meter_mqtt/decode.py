@@ -74,7 +74,11 @@ def _decode_field(field_map: FieldMap, document: Any, decoded: Decoded) -> None:
 
 
 def _channels(field_map: FieldMap, raw: list[Any]) -> list[Value]:
-    """Return the values of a list: per phase, or added up, or both; nulls are missing phases."""
+    """Return the values of a list: per phase, or added up, or both.
+
+    A null is a phase that is not connected. Counters are added up only if none is missing, for a
+    meter that has just started sends nulls, too, and a counter must not seem to fall.
+    """
     if not 1 <= len(raw) <= len(PHASES):
         raise PayloadError(f"a list of {len(raw)}, expected one to three phases")
     numbers = [None if item is None else as_number(item) for item in raw]
@@ -84,7 +88,11 @@ def _channels(field_map: FieldMap, raw: list[Any]) -> list[Value]:
             if number is not None:
                 values.append(_value(field_map, f"{field_map.quantity}_{phase}", number))
     present = [number for number in numbers if number is not None]
-    if len(present) == len(raw) and (len(raw) == 1 or field_map.channels != "phases"):
+    if field_map.channels == "both" or len(raw) == 1:
+        wanted = bool(present)
+    else:
+        wanted = field_map.channels == "sum" and len(present) == len(raw)
+    if wanted:
         values.append(_value(field_map, field_map.quantity, sum(present, Decimal(0))))
     return values
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class Watch:
 async def problem_of(link: MqttLink, words: str) -> str:
     """Wait until the link says what is wrong, after its first attempt."""
     async with asyncio.timeout(WAIT_S):
-        while words not in (link.problem or ""):
+        while words not in (link.problem or ""):  # noqa: ASYNC110 - no event tells of the reason
             await asyncio.sleep(0.01)
     assert not link.connected
     return link.problem or ""
@@ -154,7 +154,8 @@ async def test_silence_of_a_stopped_broker_is_noticed_within_one_and_a_half_keep
         await watch.up()
 
 
-async def test_a_will_is_published_when_the_process_is_killed(mosquitto: Mosquitto):
+def start_victim(url: str) -> subprocess.Popen[bytes]:
+    """Start a process that has a link with a will."""
     program = (
         "import asyncio, sys\n"
         "from hub.api import LinkOptions\n"
@@ -166,11 +167,15 @@ async def test_a_will_is_published_when_the_process_is_killed(mosquitto: Mosquit
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
+    root = Path(__file__).parents[3]
+    return subprocess.Popen([sys.executable, "-c", program, url], cwd=root)
+
+
+async def test_a_will_is_published_when_the_process_is_killed(mosquitto: Mosquitto):
     async with linked(mosquitto.url) as link:
         watch = Watch(link, "v/LWT")
         await watch.up()
-        root = Path(__file__).parents[3]
-        with subprocess.Popen([sys.executable, "-c", program, mosquitto.url], cwd=root) as victim:
+        with start_victim(mosquitto.url) as victim:
             try:
                 await watch.until(lambda: watch.messages)
             finally:
@@ -205,7 +210,7 @@ async def test_a_flood_is_handled_in_turns_so_that_the_loop_goes_on(mosquitto: M
             for _ in range(900):
                 await sender.publish("n", b"x" * 100)
             # Let them gather while the loop is busy with something else.
-            time.sleep(0.5)
+            time.sleep(0.5)  # noqa: ASYNC251 - blocking is what this is about
             in_turn, before = [], 0
             while len(watch.messages) < 900:
                 await asyncio.sleep(0)
@@ -214,64 +219,69 @@ async def test_a_flood_is_handled_in_turns_so_that_the_loop_goes_on(mosquitto: M
         assert max(in_turn) == TURN_EVENTS
 
 
-async def test_a_password_opens_the_door(
-    tmp_path: Path, unused_tcp_port: int, caplog: pytest.LogCaptureFixture
-):
+@pytest.fixture
+def guarded(tmp_path: Path, unused_tcp_port: int) -> Iterator[Mosquitto]:
+    """A broker that lets in the user hub with the password s3cret!."""
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "hub", "s3cret!"], check=True)
-    broker = Mosquitto(
-        required(MOSQUITTO),
-        unused_tcp_port,
-        tmp_path,
-        f"user root\nallow_anonymous false\npassword_file {passwords}\n",
-    )
-    caplog.set_level(logging.DEBUG)
+    settings = f"user root\nallow_anonymous false\npassword_file {passwords}\n"
+    broker = Mosquitto(required(MOSQUITTO), unused_tcp_port, tmp_path, settings)
     broker.start()
-    try:
-        async with linked(broker.url, username="hub", password="s3cret!") as link:
-            await Watch(link).up()
-        async with linked(broker.url.replace("//", "//hub:s3cret!@")) as link:
-            await Watch(link).up()
-        async with linked(broker.url.replace("//", "//hub:wr0ng!@")) as link:
-            problem = await problem_of(link, "refused")
-    finally:
-        broker.stop()
-    assert problem == f"refused by 127.0.0.1:{unused_tcp_port}: not authorized; are the user " + (
-        "name and the password right?"
+    yield broker
+    broker.stop()
+
+
+async def test_a_password_opens_the_door(guarded: Mosquitto, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG)
+    async with linked(guarded.url, username="hub", password="s3cret!") as link:
+        await Watch(link).up()
+    async with linked(guarded.url.replace("//", "//hub:s3cret!@")) as link:
+        await Watch(link).up()
+    async with linked(guarded.url.replace("//", "//hub:wr0ng!@")) as link:
+        problem = await problem_of(link, "refused")
+    assert problem == (
+        f"refused by 127.0.0.1:{guarded.port}: not authorized; "
+        "are the user name and the password right?"
     )
     assert "s3cret!" not in caplog.text
     assert "wr0ng!" not in caplog.text
 
 
-# paho leaves the socket of a failed handshake to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_tls_with_the_brokers_authority(tmp_path: Path, unused_tcp_port: int):
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for localhost that nobody has signed, with its key in key.pem beside it."""
+    path = tmp_path / "cert.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out",
-         certificate],
+         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", tmp_path / "key.pem", "-out", path],
         check=True, capture_output=True,
     )  # fmt: skip
-    key.chmod(0o644)
-    broker = Mosquitto(
-        required(MOSQUITTO),
-        unused_tcp_port,
-        tmp_path,
-        f"user root\nallow_anonymous true\ncertfile {certificate}\nkeyfile {key}\n",
-    )
+    return path
+
+
+@pytest.fixture
+def encrypted(tmp_path: Path, unused_tcp_port: int, certificate: Path) -> Iterator[Mosquitto]:
+    """A broker that speaks TLS."""
+    key = certificate.with_name("key.pem")
+    settings = f"user root\nallow_anonymous true\ncertfile {certificate}\nkeyfile {key}\n"
+    broker = Mosquitto(required(MOSQUITTO), unused_tcp_port, tmp_path, settings)
     broker.start()
-    try:
-        url = f"mqtts://localhost:{unused_tcp_port}"
-        async with linked(f"{url}?ca={certificate}") as link:
-            watch = Watch(link)
-            await watch.up()
-            await link.publish("a", b"1")
-            await watch.until(lambda: watch.messages)
-        async with linked(url) as link:
-            assert "is not trusted" in await problem_of(link, "trusted")
-    finally:
-        broker.stop()
+    yield broker
+    broker.stop()
+
+
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_tls_with_the_brokers_authority(encrypted: Mosquitto, certificate: Path):
+    url = f"mqtts://localhost:{encrypted.port}"
+    async with linked(f"{url}?ca={certificate}") as link:
+        watch = Watch(link)
+        await watch.up()
+        await link.publish("a", b"1")
+        await watch.until(lambda: watch.messages)
+    async with linked(url) as link:
+        assert "is not trusted" in await problem_of(link, "trusted")
 
 
 async def test_nobody_there(unused_tcp_port: int):

@@ -144,9 +144,16 @@ def test_one_bad_field_does_not_take_the_others_with_it():
     assert decoded.problems == ["voltage: a text instead of a number"]
 
 
-def test_a_missing_phase_leaves_out_the_sum():
-    decoded = tasmota({"Power": [1, None, 3]})
-    assert [value.quantity for value in decoded.values] == ["power_a", "power_c"]
+def test_a_phase_that_is_not_connected_is_left_out():
+    decoded = tasmota({"Power": [None, 2, 3], "Voltage": [None, 230, 231]})
+    found = [(value.quantity, value.value) for value in decoded.values]
+    assert ("power_b", 2) in found
+    assert ("power", 5) in found
+    assert "voltage_a" not in dict(found)
+
+
+def test_counters_are_not_added_up_while_one_is_missing():
+    assert tasmota({"ExportActive": [1, None, 3], "Power": 1}).values[-1].quantity == "power"
 
 
 def test_an_unreadable_time_makes_the_message_unusable():

@@ -1,3 +1,4 @@
+import contextlib
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -109,7 +110,5 @@ def test_a_time_that_is_none_is_refused(value: object):
 @given(st.binary(max_size=300))
 def test_no_bytes_raise_anything_but_payload_error(payload: bytes):
     for parse in (parse_json, parse_number):
-        try:
+        with contextlib.suppress(PayloadError):
             parse(payload)
-        except PayloadError as error:
-            assert str(error)
