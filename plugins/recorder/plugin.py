@@ -1,0 +1,221 @@
+"""Wires the recorder to the hub: everything on the bus in, the history database out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.api import (
+    Alarm,
+    CommandResult,
+    Context,
+    FeederState,
+    MarketEvent,
+    MarketStatus,
+    Message,
+    Notification,
+    Plugin,
+    PluginStatus,
+    Reading,
+    ReadingBatch,
+    ScenarioStep,
+    hookimpl,
+)
+
+from . import tables
+from .buffer import Buffer, Event, Sample
+from .configuration import RecorderConfig
+from .selection import Selection
+from .sentences import sentence
+
+#: Rows in one transaction.
+MOST_ROWS = 500
+#: How often old samples are thinned out, and how many series in one transaction.
+THIN_OUT_S = 600.0
+SERIES_AT_ONCE = 50
+#: Bounds on what one question may ask for.
+MOST_POINTS = 5000
+MOST_EVENTS = 1000
+
+
+class Recorder(Plugin[RecorderConfig]):
+    """Writes the history and answers `history/series` and `history/events`."""
+
+    Config = RecorderConfig
+    summary = "keeps readings and events in SQLite and serves them for plots"
+
+    async def start(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._selection = Selection(self.config.rule())
+        self._buffer = Buffer()
+        self._series: tables.SeriesIds = {}
+        self._states: dict[str, tuple[str, str]] = {}
+        self._failing = False
+        await ctx.history.create(tables.tables)
+        ctx.serve("history/series", self._answer_series)
+        ctx.serve("history/events", self._answer_events)
+        # One subscription for all: so a batch comes as a batch, and events in their order.
+        ctx.subscribe("#", self._on_message)
+        ctx.every(self.config.flush, self._flush, name="flush")
+        ctx.every(THIN_OUT_S, self._thin_out, name="thin out", timeout_s=THIN_OUT_S)
+
+    async def stop(self) -> None:
+        if hasattr(self, "_buffer"):
+            await self._flush()
+
+    # -- in ----------------------------------------------------------------------------------------
+
+    def _on_message(self, message: Message) -> None:
+        match message:
+            case ReadingBatch():
+                for device, value in zip(message.devices, message.values, strict=True):
+                    self._keep(device, message.quantity, float(value), message.at)
+            case Reading():
+                self._keep(message.device, message.quantity, message.value, message.at)
+            case FeederState():
+                self._keep_feeder(message)
+            case PluginStatus():
+                state = (message.state, message.reason)
+                if self._states.get(message.plugin) != state:
+                    self._states[message.plugin] = state
+                    self._happened(message, message.at)
+            case MarketStatus():
+                pass
+            case Alarm() | Notification() | CommandResult() | MarketEvent() | ScenarioStep():
+                self._happened(message, message.at)
+
+    def _keep(self, device: str, quantity: str, value: float, at: datetime) -> None:
+        at_s = at.timestamp()
+        if self._selection.keep(device, quantity, value, at_s):
+            self._buffer.add_sample(Sample(device, quantity, round(at_s * 1000), value))
+
+    def _keep_feeder(self, state: FeederState) -> None:
+        living = [pu for pu in state.voltages_pu if pu > 0.1]
+        summary = {
+            "source_power": state.source_w,
+            "source_reactive_power": state.source_var,
+            "losses": state.losses_w,
+            "voltage_max_pu": float(max(living, default=0.0)),
+            "voltage_min_pu": float(min(living, default=0.0)),
+        }
+        for quantity, value in summary.items():
+            self._keep(state.feeder, quantity, value, state.at)
+
+    def _happened(self, message: Message, at: datetime) -> None:
+        data = asdict(message)  # type: ignore[call-overload]
+        try:
+            kept = json.dumps(data, default=str, allow_nan=False)
+        except ValueError:
+            # Not a number in somebody's evidence: what happened is kept without its figures.
+            kept = "{}"
+        text = sentence(type(message).__name__, data)
+        at_ms = round(at.timestamp() * 1000)
+        self._buffer.add_event(Event(at_ms, message.topic, text, kept))
+
+    # -- out ---------------------------------------------------------------------------------------
+
+    async def _flush(self) -> None:
+        while len(self._buffer):
+            batch = self._buffer.take(MOST_ROWS)
+            write = partial(tables.write, batch=batch, known=self._series)
+            try:
+                self._series |= await self._ctx.history.run(write)
+            except SQLAlchemyError as error:
+                self._buffer.give_back(batch)
+                self._failing = True
+                cause = getattr(error, "orig", None) or type(error).__name__
+                self._ctx.degraded(
+                    f"the history is not written: {cause}; {len(self._buffer)} rows wait in memory"
+                )
+                return
+        if self._failing:
+            self._failing = False
+            lost = f", {self._buffer.lost} rows were lost" if self._buffer.lost else ""
+            self._ctx.log.info("the history is written again%s", lost)
+            self._ctx.online()
+
+    async def _thin_out(self) -> None:
+        now_ms = round(self._ctx.clock.now().timestamp() * 1000)
+        config = self.config
+        try:
+            numbers = await self._ctx.history.run(tables.all_series)
+            for first in range(0, len(numbers), SERIES_AT_ONCE):
+                await self._ctx.history.run(
+                    partial(
+                        tables.thin_out,
+                        numbers=numbers[first : first + SERIES_AT_ONCE],
+                        now_ms=now_ms,
+                        raw_ms=round(config.keep_raw * 1000),
+                        minutes_ms=round(config.keep_minutes * 1000),
+                    )
+                )
+            before_ms = now_ms - round(config.keep_events * 1000)
+            await self._ctx.history.run(partial(tables.forget_events, before_ms=before_ms))
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or type(error).__name__
+            self._ctx.log.warning("the history is not thinned out: %s", cause)
+
+    # -- questions ---------------------------------------------------------------------------------
+
+    async def _answer_series(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        now = self._ctx.clock.now()
+        until = _time(request.get("until"), now)
+        since = _time(request.get("since"), until - timedelta(hours=1))
+        points = max(1, min(int(request.get("points", 300)), MOST_POINTS))
+        await self._flush()
+        buckets = await self._ctx.history.run(
+            partial(
+                tables.read_series,
+                device=str(request["device"]),
+                quantity=str(request["quantity"]),
+                since_ms=round(since.timestamp() * 1000),
+                until_ms=round(until.timestamp() * 1000) + 1,
+                points=points,
+            )
+        )
+        return {
+            "at": [_iso(bucket.at_ms) for bucket in buckets],
+            "value": [bucket.mean for bucket in buckets],
+            "min": [bucket.low for bucket in buckets],
+            "max": [bucket.high for bucket in buckets],
+        }
+
+    async def _answer_events(self, request: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+        asked = request or {}
+        limit = max(1, min(int(asked.get("limit", 100)), MOST_EVENTS))
+        topics = tuple(str(topic) for topic in asked.get("topics") or ())
+        await self._flush()
+        rows = await self._ctx.history.run(partial(tables.read_events, limit=limit, topics=topics))
+        return [
+            {
+                "at": _iso(row["at_ms"]),
+                "topic": row["topic"],
+                "text": row["text"],
+                "data": json.loads(row["data"]),
+            }
+            for row in rows
+        ]
+
+
+def _time(value: Any, default: datetime) -> datetime:
+    """Return a time given as ISO text or datetime; without a zone it is UTC."""
+    if value is None:
+        return default
+    at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
+
+
+@hookimpl
+def hub_plugin_types() -> Mapping[str, type[Plugin[Any]]]:
+    """Register the type `recorder`."""
+    return {"recorder": Recorder}

@@ -1,0 +1,273 @@
+"""The history on disk. Plain SQLAlchemy Core; every function takes the connection of one
+transaction. Times are milliseconds since the epoch, which every database counts alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from .buffer import Batch
+
+MINUTE_MS = 60_000
+
+tables = MetaData()
+
+series = Table(
+    "recorder_series",
+    tables,
+    Column("id", Integer, primary_key=True),
+    Column("device", String(64), nullable=False),
+    Column("quantity", String(64), nullable=False),
+    UniqueConstraint("device", "quantity"),
+)
+samples = Table(
+    "recorder_sample",
+    tables,
+    Column("series", Integer, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("value", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+minutes = Table(
+    "recorder_minute",
+    tables,
+    Column("series", Integer, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("n", Integer, nullable=False),
+    Column("total", Double, nullable=False),
+    Column("low", Double, nullable=False),
+    Column("high", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+events = Table(
+    "recorder_event",
+    tables,
+    Column("id", Integer, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("topic", String(160), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("recorder_event_at", "at_ms"),
+)
+
+SeriesIds = dict[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """All values of one stretch of time."""
+
+    at_ms: int
+    mean: float
+    low: float
+    high: float
+
+
+def write(connection: Connection, batch: Batch, known: Mapping[tuple[str, str], int]) -> SeriesIds:
+    """Write a batch; returns the series that were not `known`. A value that is there stays."""
+    ids = dict(known)
+    new: SeriesIds = {}
+    for sample in batch.samples:
+        key = sample.device, sample.quantity
+        if key not in ids:
+            ids[key] = new[key] = _series_id(connection, *key)
+    if batch.samples:
+        rows = [
+            {"series": ids[s.device, s.quantity], "at_ms": s.at_ms, "value": s.value}
+            for s in batch.samples
+        ]
+        connection.execute(_insert_if_new(connection, samples), rows)
+    if batch.events:
+        connection.execute(
+            insert(events),
+            [
+                {"at_ms": e.at_ms, "topic": e.topic[:160], "text": e.text, "data": e.data}
+                for e in batch.events
+            ],
+        )
+    return new
+
+
+def _series_id(connection: Connection, device: str, quantity: str) -> int:
+    query = select(series.c.id).where(series.c.device == device, series.c.quantity == quantity)
+    found = connection.execute(query).scalar()
+    if found is None:
+        key = connection.execute(
+            insert(series).values(device=device, quantity=quantity)
+        ).inserted_primary_key
+        assert key is not None
+        return int(key[0])
+    return int(found)
+
+
+def _insert_if_new(connection: Connection, table: Table) -> Any:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
+def read_series(
+    connection: Connection, device: str, quantity: str, since_ms: int, until_ms: int, points: int
+) -> list[Bucket]:
+    """Return at most `points` buckets of equal width; stretches without a value are left out.
+
+    Minutes stand in where samples have been thinned out already.
+    """
+    query = select(series.c.id).where(series.c.device == device, series.c.quantity == quantity)
+    number = connection.execute(query).scalar()
+    if number is None or until_ms <= since_ms:
+        return []
+    width_ms = max(1, -(-(until_ms - since_ms) // points))
+    oldest = connection.execute(
+        select(func.min(samples.c.at_ms)).where(samples.c.series == number)
+    ).scalar()
+    split_ms = until_ms if oldest is None else int(oldest) - int(oldest) % MINUTE_MS
+    found = _buckets(
+        connection,
+        select(
+            ((minutes.c.at_ms - since_ms) // width_ms).label("bucket"),
+            func.sum(minutes.c.n),
+            func.sum(minutes.c.total),
+            func.min(minutes.c.low),
+            func.max(minutes.c.high),
+        ).where(
+            minutes.c.series == number,
+            minutes.c.at_ms >= since_ms,
+            minutes.c.at_ms < min(split_ms, until_ms),
+        ),
+        {},
+    )
+    found = _buckets(
+        connection,
+        select(
+            ((samples.c.at_ms - since_ms) // width_ms).label("bucket"),
+            func.count(),
+            func.sum(samples.c.value),
+            func.min(samples.c.value),
+            func.max(samples.c.value),
+        ).where(
+            samples.c.series == number,
+            samples.c.at_ms >= max(since_ms, split_ms),
+            samples.c.at_ms < until_ms,
+        ),
+        found,
+    )
+    return [
+        Bucket(since_ms + bucket * width_ms, total / n, low, high)
+        for bucket, (n, total, low, high) in sorted(found.items())
+    ]
+
+
+_Sums = dict[int, tuple[int, float, float, float]]
+
+
+def _buckets(connection: Connection, query: Any, before: _Sums) -> _Sums:
+    found = dict(before)
+    for bucket, n, total, low, high in connection.execute(query.group_by("bucket")):
+        if bucket in found:
+            other = found[bucket]
+            found[bucket] = (
+                other[0] + n,
+                other[1] + total,
+                min(other[2], low),
+                max(other[3], high),
+            )
+        else:
+            found[bucket] = (n, total, low, high)
+    return found
+
+
+def read_events(
+    connection: Connection, limit: int, topics: Sequence[str] = ()
+) -> list[Mapping[str, Any]]:
+    """Return the latest events, newest first; `topics` are filters as MQTT has them."""
+    wanted = [_pattern(topic) for topic in topics]
+    found: list[Mapping[str, Any]] = []
+    query = select(events).order_by(events.c.id.desc()).execution_options(yield_per=500)
+    with connection.execute(query) as rows:
+        for row in rows:
+            if not wanted or any(pattern.fullmatch(row.topic) for pattern in wanted):
+                found.append(dict(row._mapping))
+                if len(found) >= limit:
+                    break
+    return found
+
+
+def _pattern(topic_filter: str) -> re.Pattern[str]:
+    """Return a filter as a regular expression: `+` is one level, a last `#` is all that follow."""
+    levels = topic_filter.split("/")
+    parts = ["[^/]*" if level == "+" else re.escape(level) for level in levels]
+    if levels[-1] == "#":
+        return re.compile("/".join(parts[:-1]) + "(/.*)?" if parts[:-1] else ".*")
+    return re.compile("/".join(parts))
+
+
+def all_series(connection: Connection) -> list[int]:
+    """Return the ids of all series."""
+    return list(connection.execute(select(series.c.id).order_by(series.c.id)).scalars())
+
+
+def thin_out(
+    connection: Connection, numbers: Sequence[int], *, now_ms: int, raw_ms: int, minutes_ms: int
+) -> None:
+    """Sum up whole minutes of some series, then delete samples and minutes beyond their age."""
+    until_ms = now_ms - now_ms % MINUTE_MS
+    # Whole minutes only: a minute is either all there as samples or all summed up.
+    gone_ms = min(until_ms, now_ms - raw_ms)
+    gone_ms -= gone_ms % MINUTE_MS
+    for number in numbers:
+        last = connection.execute(
+            select(func.max(minutes.c.at_ms)).where(minutes.c.series == number)
+        ).scalar()
+        since_ms = 0 if last is None else int(last) + MINUTE_MS
+        minute = (samples.c.at_ms // MINUTE_MS) * MINUTE_MS
+        summed = (
+            select(
+                samples.c.series,
+                minute.label("minute"),
+                func.count(),
+                func.sum(samples.c.value),
+                func.min(samples.c.value),
+                func.max(samples.c.value),
+            )
+            .where(
+                samples.c.series == number,
+                samples.c.at_ms >= since_ms,
+                samples.c.at_ms < until_ms,
+            )
+            .group_by(samples.c.series, "minute")
+        )
+        names = ["series", "at_ms", "n", "total", "low", "high"]
+        connection.execute(insert(minutes).from_select(names, summed))
+        connection.execute(
+            delete(samples).where(samples.c.series == number, samples.c.at_ms < gone_ms)
+        )
+        connection.execute(
+            delete(minutes).where(minutes.c.series == number, minutes.c.at_ms < now_ms - minutes_ms)
+        )
+
+
+def forget_events(connection: Connection, before_ms: int) -> None:
+    """Delete events from before a time."""
+    connection.execute(delete(events).where(events.c.at_ms < before_ms))
