@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import BaseModel
 
@@ -22,7 +23,7 @@ from hub.config_plugins import PluginSections, PluginSpec, Resolve
 from hub.config_sections import HubSection, LogSection
 from hub.houses import House
 from hub.problems import ConfigError, ConfigProblem, Mark, quote, suggest
-from hub.yaml_nodes import BrokenNode, MappingNode, Node, ScalarNode, describe, is_null
+from hub.yaml_nodes import BrokenNode, MappingNode, Node, ScalarNode, describe, is_null, scalars
 from hub.yaml_source import YamlSource
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
 _SECTIONS = ("hub", "houses", "plugins")
 #: Top-level keys for the user's own anchors: `x-meter: &meter {…}`.
 _OWN_KEYS = "x-"
+#: The password in mqtt://user:password@broker.
+_URL_PASSWORD = re.compile(r"://[^/\s@]*?:([^/\s]+)@")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 
@@ -77,7 +80,7 @@ def load(path: Path, resolve: Resolve, *, known_types: Iterable[str]) -> HubConf
 def schema(types: Mapping[str, type]) -> dict[str, Any]:
     """Return the JSON schema of a whole file with the sections of these plugin types."""
     # Only `hub schema` pays for this import.
-    from hub.config_schema import file_schema  # noqa: PLC0415
+    from hub.config_schema import file_schema
 
     return file_schema(types)
 
@@ -193,8 +196,16 @@ class _Reading:
             self._secrets.add(text)
             found = place_of(place, loc)
             if isinstance(found.node, ScalarNode) and found.node.origin is None:
-                advice = "a secret in plain text; move it to secrets.yaml and write !secret name"
-                self._warnings.append(str(ConfigProblem.at(found.node.mark, found.path, advice)))
+                self._warn(found.node.mark, found.path, "a secret in plain text")
+        for scalar in scalars(place.node):
+            if match := _URL_PASSWORD.search(scalar.text):
+                self._secrets |= {match[1], unquote(match[1])}
+                if scalar.origin is None:
+                    self._warn(scalar.mark, place.path, "a URL with a password in plain text")
+
+    def _warn(self, mark: Mark, path: str, what: str) -> None:
+        advice = f"{what}; move it to secrets.yaml and write !secret name"
+        self._warnings.append(str(ConfigProblem.at(mark, path, advice)))
 
     def _add(self, mark: Mark, path: str, message: str) -> None:
         self._source.problems.append(ConfigProblem.at(mark, path, message))

@@ -130,6 +130,17 @@ def test_a_secret_in_plain_text_is_kept_from_the_log_and_warned_of(tmp_path: Pat
     ]
 
 
+@pytest.mark.parametrize("secret", [True, False])
+def test_the_password_in_a_url_is_kept_from_the_log(tmp_path: Path, secret: bool) -> None:
+    url = "mqtt://user:p%40ss@here:1883"
+    text = f"plugins:\n  m: {{use: meters, broker: {'!secret it' if secret else repr(url)}}}\n"
+    config = load_text(tmp_path, text, secrets_yaml=f"it: {url}\n")
+    assert config.secrets >= {"p%40ss", "p@ss"}
+    warned = [warning for warning in config.warnings if "a URL with a password" in warning]
+    assert len(warned) == (0 if secret else 1)
+    assert all(":2:28: plugins.m: " in warning and "p%40ss" not in warning for warning in warned)
+
+
 def test_a_secret_of_the_environment_is_kept_from_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
