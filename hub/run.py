@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import signal
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 from hub import logs
@@ -45,7 +45,7 @@ async def _run(config: HubConfig, loader: Loader, log_handle: logs.LogHandle, sa
             log_handle.redactor.add(secret)
 
     async def recent(request: Any) -> list[dict[str, Any]]:
-        return [asdict(line) for line in log_handle.ring.recent(**(request or {}))]
+        return [json.loads(line.to_json()) for line in log_handle.ring.recent(**(request or {}))]
 
     hub.keep_secret = keep_secret
     hub.services.register("hub/log", recent, "hub")
