@@ -17,7 +17,8 @@ class Config(PluginConfig):
     every: float = 0.2
     obedience_permille: int = 1000  # how much of a set power is really reached
     silent: tuple[str, ...] = ()  # houses whose meters say nothing
-    natural_w: dict[str, float] = Field(default_factory=dict)  # what a house does when nobody tells it anything
+    #: What a house does when nobody tells it anything.
+    natural_w: dict[str, float] = Field(default_factory=dict)
 
 
 class Homes(Plugin[Config]):

@@ -1,0 +1,1 @@
+"""Trades for households, and has their devices deliver what was traded."""

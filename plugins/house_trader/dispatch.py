@@ -1,0 +1,92 @@
+"""Which power a house must keep so that its meters prove what it traded.
+
+A delivery of `qty_wh` in a window of the hub takes the constant power that brings that energy on
+the meter, which on a simulated feeder counts `time_lapse` times as fast. Overlapping deliveries add
+up. A device follows a moment late, so the power of a window is set a little ahead of it: what is
+delivered before the window begins costs nothing, what is missing at its begin is a penalty.
+
+Pure. Times are seconds since the epoch, power is W, import positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One trade of one house: energy to import (positive) or export (negative) in a window."""
+
+    trade_id: int
+    house: str
+    net_wh: int
+    start_s: float
+    end_s: float
+
+    def power_w(self, time_lapse: float) -> float:
+        """The constant power that meets it."""
+        return self.net_wh * 3600 / ((self.end_s - self.start_s) * time_lapse)
+
+
+class Dispatch:
+    """All tasks of the houses, and the set-point of each house over time."""
+
+    def __init__(self, time_lapse: float, ahead_s: float) -> None:
+        self._time_lapse = time_lapse
+        self._ahead_s = ahead_s
+        self._tasks: dict[tuple[int, str], Task] = {}
+
+    def add(self, task: Task) -> bool:
+        """Take a task in; False if it is known."""
+        key = (task.trade_id, task.house)
+        if key in self._tasks:
+            return False
+        self._tasks[key] = task
+        return True
+
+    def tasks(self, house: str) -> Iterator[Task]:
+        """The tasks of one house."""
+        return (task for task in self._tasks.values() if task.house == house)
+
+    def moments(self, task: Task) -> tuple[float, float, float]:
+        """When the set-point of its house may change because of a task."""
+        return task.start_s - self._ahead_s, task.start_s, task.end_s
+
+    def set_point_w(self, house: str, now_s: float) -> float | None:
+        """The power to keep now; None if the house is free."""
+        running = self._power(self.tasks(house), now_s)
+        soon = self._power(self.tasks(house), now_s + self._ahead_s)
+        if running is None:
+            return soon
+        if soon is None or running * soon < 0:
+            return running
+        return max(running, soon, key=abs)
+
+    def until_s(self, house: str, now_s: float) -> float:
+        """When the last task that is running or about to run ends."""
+        ends = (t.end_s for t in self.tasks(house) if t.start_s - self._ahead_s <= now_s < t.end_s)
+        return max(ends, default=now_s)
+
+    def _power(self, tasks: Iterable[Task], at_s: float) -> float | None:
+        powers = [t.power_w(self._time_lapse) for t in tasks if t.start_s <= at_s < t.end_s]
+        return sum(powers) if powers else None
+
+    def committed_wh(self, house: str, start_s: float, end_s: float) -> tuple[float, float]:
+        """Energy sold and bought that falls into a span, each at least 0."""
+        sold_wh = bought_wh = 0.0
+        for task in self.tasks(house):
+            common_s = min(end_s, task.end_s) - max(start_s, task.start_s)
+            if common_s > 0:
+                part_wh = task.net_wh * common_s / (task.end_s - task.start_s)
+                sold_wh += max(0.0, -part_wh)
+                bought_wh += max(0.0, part_wh)
+        return sold_wh, bought_wh
+
+    def forget_ended(self, now_s: float) -> None:
+        """Drop tasks whose windows are over."""
+        self._tasks = {key: task for key, task in self._tasks.items() if task.end_s > now_s}
+
+    def drop_house(self, house: str) -> None:
+        """Drop all tasks of a house that cannot deliver any more."""
+        self._tasks = {key: task for key, task in self._tasks.items() if task.house != house}

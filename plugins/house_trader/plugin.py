@@ -1,0 +1,384 @@
+"""Wiring: readings and market messages in, orders and set-points out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from hub.api import (
+    Alarm,
+    CheckContext,
+    Command,
+    Context,
+    DeliveryScheduled,
+    Duration,
+    House,
+    NotServed,
+    Plugin,
+    PluginConfig,
+    Priority,
+    Quality,
+    Reading,
+    TradeMatched,
+    Unavailable,
+    hookimpl,
+)
+
+from .coin import wei_per_kwh
+from .dispatch import Dispatch, Task
+from .forecast import History, Storage, needed_wh, sellable_wh
+from .quoting import (
+    Concession,
+    Limits,
+    OpenOrder,
+    Quote,
+    Rules,
+    change,
+    limits_of,
+    quantity,
+)
+
+#: A state of charge older than this says nothing about what a battery can give.
+CHARGE_STALE_S = 60.0
+#: An order lives for so many rounds of quoting, so that a dead hub's offers do not outlive it long.
+ORDER_ROUNDS = 4
+
+
+class HousePrices(PluginConfig):
+    """Price limits of one house, in coin per kWh."""
+
+    buy_max: str | None = Field(None, description="the most this house pays per kWh")
+    sell_min: str | None = Field(None, description="the least this house takes per kWh")
+
+    @field_validator("buy_max", "sell_min")
+    @classmethod
+    def _price(cls, value: str | None) -> str | None:
+        if value is not None:
+            wei_per_kwh(value)
+        return value
+
+
+class Config(PluginConfig):
+    """Trades for households within their price limits."""
+
+    market: str = Field("market", description="the market's key under plugins:")
+    houses: tuple[str, ...] | None = Field(
+        None, description="houses to trade for; default: all whose account the hub holds"
+    )
+    quote: bool = Field(True, description="place orders; false: only deliver what others traded")
+    every: Duration | None = Field(
+        None, gt=0, description="how often orders are reviewed; default: once a window"
+    )
+    buy_max: str = Field("0.0002", description="the most a house pays, in ETH per kWh")
+    sell_min: str = Field("0.00005", description="the least a house takes, in ETH per kWh")
+    prices: dict[str, HousePrices] = Field(
+        default_factory=dict, description="other limits for single houses"
+    )
+    opening_permille: int = Field(
+        500, ge=0, lt=1000, description="how far inside its limit a price starts"
+    )
+    steps: int = Field(4, ge=1, description="reviews until an unanswered price is at its limit")
+    safety_permille: int = Field(
+        800, gt=0, le=1000, description="part of the expected energy that is offered"
+    )
+    battery_share: float = Field(
+        0.5, ge=0, le=1, description="part of what a battery could give that is offered"
+    )
+    ahead: Duration = Field(
+        2.0, description="set-points are sent so long before a window, as devices follow late"
+    )
+
+    @field_validator("buy_max", "sell_min")
+    @classmethod
+    def _price(cls, value: str) -> str:
+        wei_per_kwh(value)
+        return value
+
+
+@dataclass(slots=True)
+class Side:
+    """One house's orders on one side: those that stand, and how often nobody took them."""
+
+    order_ids: list[int] = field(default_factory=list)
+    unanswered: int = 0
+
+
+class HouseTrader(Plugin[Config]):
+    """One trader for several houses."""
+
+    Config: ClassVar[type[PluginConfig]] = Config
+    summary: ClassVar[str] = "offers surplus, buys needs, and has the devices deliver"
+
+    async def start(self, ctx: Context) -> None:
+        self.ctx = ctx
+        info = await self._market_info()
+        self._rules = Rules(info["price_tick_wei"], info["lot_wh"], info["min_qty_wh"])
+        self._window_s = float(info["window_s"])
+        self._dispatch = Dispatch(ctx.time_lapse, self.config.ahead)
+        self._houses = self._own_houses(info)
+        self._histories = {house: History(self._window_s) for house in self._houses}
+        self._sides = {
+            (house, is_bid): Side() for house in self._houses for is_bid in (True, False)
+        }
+        self._set_points: dict[str, float | None] = dict.fromkeys(self._houses)
+        self._outages: set[str] = set()
+        self._refusals: dict[tuple[str, str], str] = {}
+        self._listen()
+        await self._take_up_deliveries()
+        if self.config.quote:
+            ctx.every(self.config.every or self._window_s, self._review, name="review orders")
+
+    async def _market_info(self) -> Mapping[str, Any]:
+        try:
+            info: Mapping[str, Any] = await self.ctx.ask("market/info")
+        except NotServed as error:
+            raise Unavailable(f"the market {self.config.market!r} is not open yet") from error
+        return info
+
+    def _own_houses(self, info: Mapping[str, Any]) -> tuple[str, ...]:
+        trading = [account["house"] for account in info["accounts"]]
+        wanted = self.config.houses if self.config.houses is not None else trading
+        return tuple(house for house in wanted if house in trading and house in self.ctx.houses)
+
+    def _listen(self) -> None:
+        ctx, market = self.ctx, self.config.market
+        ctx.subscribe(f"market/{market}/delivery_scheduled", self._scheduled)
+        ctx.subscribe(f"market/{market}/trade_matched", self._matched)
+        ctx.subscribe("alarm/outage/+", self._outage)
+        self._devices = {ctx.houses[house].device(house): house for house in self._houses}
+        for device in self._devices:
+            for quantity_name in ("energy_import", "energy_export"):
+                ctx.subscribe(f"reading/{device}/{quantity_name}", self._metered)
+
+    def _now_s(self) -> float:
+        return self.ctx.clock.now().timestamp()
+
+    # -- what the house does by itself --
+
+    def _metered(self, reading: Reading) -> None:
+        house = self._devices[reading.device]
+        if reading.quality is Quality.BAD or self._set_points[house] is not None:
+            return
+        at_s, history = reading.at.timestamp(), self._histories[house]
+        if reading.quantity == "energy_import":
+            history.note(at_s, imported_wh=reading.value)
+        else:
+            history.note(at_s, exported_wh=reading.value)
+
+    def _outage(self, alarm: Alarm) -> None:
+        if alarm.subject not in self._houses:
+            return
+        if alarm.cleared:
+            self._outages.discard(alarm.subject)
+            self.ctx.log.info("%s has supply again: trading goes on", alarm.subject)
+        else:
+            self._outages.add(alarm.subject)
+            self.ctx.log.warning("%s has no supply: no trading until it has", alarm.subject)
+            self._dispatch.drop_house(alarm.subject)
+            self._histories[alarm.subject].interrupt()
+            self.ctx.at(self.ctx.clock.now(), lambda: self._withdraw_orders(alarm.subject))
+
+    # -- orders --
+
+    async def _review(self) -> None:
+        """Look at every house: what it can sell or needs, and which orders it should have."""
+        self._dispatch.forget_ended(self._now_s())
+        book = await self.ctx.ask("market/book")
+        for house in self._houses:
+            standing = [order for order in book["orders"] if order["house"] == house]
+            for is_bid in (True, False):
+                await self._review_side(house, standing, is_bid=is_bid)
+
+    async def _review_side(self, house: str, standing: list[Any], *, is_bid: bool) -> None:
+        side = self._sides[house, is_bid]
+        ours, theirs_wh = [], 0
+        for order in standing:
+            left_wh = order["qty_wh"] - order["filled_wh"]
+            if order["is_bid"] is is_bid and order["id"] in side.order_ids:
+                ours.append(OpenOrder(order["id"], order["price_wei_per_kwh"], left_wh))
+            elif order["is_bid"] is is_bid:
+                theirs_wh += left_wh  # placed by the household itself, on the trading page
+        # An order that expired unanswered counts like one that still stands.
+        side.unanswered = side.unanswered + 1 if side.order_ids else 0
+        side.order_ids = [order.order_id for order in ours]
+        wanted = self._wanted(house, theirs_wh, side.unanswered, is_bid=is_bid)
+        todo = change(wanted, tuple(ours))
+        for order_id in todo.cancel:
+            await self._cancel(house, side, order_id)
+        if todo.place is not None:
+            await self._place(house, side, todo.place, is_bid=is_bid)
+
+    def _wanted(self, house: str, theirs_wh: int, step: int, *, is_bid: bool) -> Quote | None:
+        """The order a house should have; None if it should have none."""
+        natural_wh = self._histories[house].natural_wh()
+        if natural_wh is None or house in self._outages:
+            return None
+        now_s = self._now_s()
+        sold_wh, bought_wh = self._dispatch.committed_wh(house, now_s, now_s + self._window_s)
+        limits = limits_of(house, self._common_limits(), self._special_limits())
+        concession = Concession(self.config.opening_permille, self.config.steps)
+        if is_bid:
+            energy_wh, limit = needed_wh(natural_wh) - bought_wh, limits.buy_max
+        else:
+            window_h = self._window_s * self.ctx.time_lapse / 3600
+            described = self.ctx.houses[house]
+            energy_wh = sellable_wh(
+                natural_wh, window_h, _storage(described), self._charge_percent(house),
+                self.config.battery_share,
+            ) - sold_wh  # fmt: skip
+            limit = limits.sell_min
+        qty_wh = quantity(energy_wh - theirs_wh, self.config.safety_permille, self._rules)
+        if not qty_wh:
+            return None
+        return Quote(concession.price(limit, step, self._rules.price_tick, is_bid=is_bid), qty_wh)
+
+    def _charge_percent(self, house: str) -> float | None:
+        device = self.ctx.houses[house].device(house)
+        last = self.ctx.last(f"reading/{device}/state_of_charge", stale_after_s=CHARGE_STALE_S)
+        return None if last is None or last.stale else float(last.message.value)
+
+    def _common_limits(self) -> Limits:
+        return Limits(wei_per_kwh(self.config.buy_max), wei_per_kwh(self.config.sell_min))
+
+    def _special_limits(self) -> dict[str, Limits]:
+        common = self._common_limits()
+        return {
+            house: Limits(
+                wei_per_kwh(prices.buy_max) if prices.buy_max else common.buy_max,
+                wei_per_kwh(prices.sell_min) if prices.sell_min else common.sell_min,
+            )
+            for house, prices in self.config.prices.items()
+        }
+
+    async def _place(self, house: str, side: Side, quote: Quote, *, is_bid: bool) -> None:
+        every_s = self.config.every or self._window_s
+        data = await self._order(
+            house,
+            "place_bid" if is_bid else "place_ask",
+            price_wei_per_kwh=quote.price,
+            qty_wh=quote.qty_wh,
+            ttl_s=max(60.0, ORDER_ROUNDS * every_s),
+        )
+        if data is not None and data.get("order_id") is not None:
+            side.order_ids.append(int(data["order_id"]))
+
+    async def _cancel(self, house: str, side: Side, order_id: int) -> None:
+        if await self._order(house, "cancel", order_id=order_id) is not None:
+            side.order_ids.remove(order_id)
+
+    async def _withdraw_orders(self, house: str) -> None:
+        for is_bid in (True, False):
+            side = self._sides[house, is_bid]
+            for order_id in tuple(side.order_ids):
+                await self._cancel(house, side, order_id)
+        await self._apply(house)
+
+    async def _order(self, house: str, action: str, **args: Any) -> Mapping[str, Any] | None:
+        """Send one order command; a refusal is logged when its reason is new."""
+        target = f"market/{self.config.market}/orders"
+        result = await self.ctx.send(
+            Command(target, action, {"house": house, **args}, Priority.MARKET, deadline_s=30)
+        )
+        self._note(house, action, "" if result.done else result.reason)
+        return result.data if result.done else None
+
+    def _note(self, house: str, action: str, reason: str) -> None:
+        if reason and self._refusals.get((house, action)) != reason:
+            self.ctx.log.warning("%s: %s refused: %s", house, action.replace("_", " "), reason)
+        self._refusals[house, action] = reason
+
+    def _matched(self, trade: TradeMatched) -> None:
+        for side in self._sides.values():
+            if trade.bid_id in side.order_ids or trade.ask_id in side.order_ids:
+                side.unanswered = -1  # somebody took it: the next price starts afresh
+
+    # -- delivery --
+
+    def _scheduled(self, delivery: DeliveryScheduled) -> None:
+        start_s, end_s = delivery.start.timestamp(), delivery.end.timestamp()
+        for house, net_wh in (
+            (delivery.seller, -delivery.qty_wh),
+            (delivery.buyer, delivery.qty_wh),
+        ):
+            self._take_on(Task(delivery.trade_id, house, net_wh, start_s, end_s))
+
+    def _take_on(self, task: Task) -> None:
+        house = task.house
+        if house not in self._houses or house in self._outages or not self._dispatch.add(task):
+            return
+        for moment_s in self._dispatch.moments(task):
+            self.ctx.at(datetime.fromtimestamp(moment_s, UTC), lambda: self._apply(house))
+
+    async def _take_up_deliveries(self) -> None:
+        """After a restart: go on with the deliveries that are under way or planned."""
+        for trade in await self.ctx.ask("market/trades", {"limit": 200}):
+            if trade["state"] not in ("matched", "delivering") or not trade["window_end"]:
+                continue
+            start_s = datetime.fromisoformat(trade["window_start"]).timestamp()
+            end_s = datetime.fromisoformat(trade["window_end"]).timestamp()
+            if end_s <= self._now_s():
+                continue
+            for house, sign in ((trade["seller_house"], -1), (trade["buyer_house"], 1)):
+                if house is not None:
+                    net_wh = sign * trade["qty_wh"]
+                    self._take_on(Task(int(trade["trade_id"]), house, net_wh, start_s, end_s))
+
+    async def _apply(self, house: str) -> None:
+        """Bring a house to the set-point of this moment, or let go of it."""
+        now_s = self._now_s()
+        wanted_w = self._dispatch.set_point_w(house, now_s)
+        before_w = self._set_points[house]
+        if wanted_w == before_w:
+            return
+        self._set_points[house] = wanted_w
+        self._histories[house].interrupt()
+        if wanted_w is None:
+            command = Command(f"house/{house}", "release_power", {}, Priority.MARKET)
+        else:
+            args = {
+                "net_w": round(wanted_w, 1),
+                "until_s": self._dispatch.until_s(house, now_s) - now_s + self.config.ahead,
+            }
+            command = Command(f"house/{house}", "set_power", args, Priority.MARKET)
+        result = await self.ctx.send(command)
+        self._note(house, command.action, "" if result.done else result.reason)
+
+    async def stop(self) -> None:
+        """Leave no house at a set-point of a market that nobody follows any more."""
+        for house, power_w in getattr(self, "_set_points", {}).items():
+            if power_w is not None:
+                await self.ctx.send(
+                    Command(f"house/{house}", "release_power", {}, Priority.MARKET, deadline_s=2)
+                )
+
+    @classmethod
+    def check(cls, config: Any, check: CheckContext) -> list[str]:
+        where = f"plugins.{check.name}"
+        found = [
+            f"{where}.houses: there is no house {house!r} under houses:"
+            for house in config.houses or ()
+            if house not in check.houses
+        ]
+        found += [
+            f"{where}.prices.{house}: there is no house {house!r} under houses:"
+            for house in config.prices
+            if house not in check.houses
+        ]
+        return found
+
+
+def _storage(house: House) -> Storage | None:
+    battery = house.battery
+    if battery is None:
+        return None
+    return Storage(battery.kwh * 1000, battery.kw * 1000, battery.reserve_percent)
+
+
+@hookimpl
+def hub_plugin_types() -> Mapping[str, type[Plugin[Any]]]:
+    """Register the trader."""
+    return {"house_trader": HouseTrader}
