@@ -15,6 +15,7 @@ from .engine import OpenDssEngine
 from .houses import HouseSpec, problems
 from .protocol import GridError
 from .simulation import Settings
+from .surroundings import Place
 
 
 class FeederConfig(PluginConfig):
@@ -64,9 +65,7 @@ class GridConfig(FeederConfig):
             seed=seed,
             load_scale=self.load_scale,
             load_profile=self.load_profile,
-            clouds=self.clouds,
-            latitude_deg=self.latitude_deg,
-            longitude_deg=longitude_deg,
+            place=Place(self.latitude_deg, longitude_deg, self.clouds),
             local_regulators=self.regulators == "local",
         )
 

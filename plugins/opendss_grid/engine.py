@@ -125,11 +125,18 @@ class OpenDssEngine:
             same_ratio = np.abs(ratio - self._set_ratio) < 1e-9
         unchanged = same_ratio & (power_w == self._set_w)
         self._set_w, self._set_ratio = power_w.copy(), ratio
+        if unchanged.all():
+            return
         loads = self._dss.Loads
         following: Callable[[], int] = loads.Next
         set_kw: Callable[[float], None] = loads.kW
         set_kvar: Callable[[float], None] = loads.kvar
         loads.First()
+        if same_ratio.all():
+            for kw in (power_w * 1e-3).tolist():
+                set_kw(kw)
+                following()
+            return
         rows = zip(
             (power_w * 1e-3).tolist(),
             (power_var * 1e-3).tolist(),

@@ -179,12 +179,12 @@ def _set_sky(simulation: Simulation, order: Order) -> Verify:
     light = _number(order, "irradiance_w_per_m2")
     if not 0 <= light <= 1500:
         raise GridError(f"sky: expected 0 to 1500 W/m2, got {light:g}")
-    simulation.irradiance_w_per_m2 = light
+    simulation.surroundings.held_w_per_m2 = light
     return lambda *_: {"irradiance_w_per_m2": light}
 
 
 def _release_sky(simulation: Simulation, _: Order) -> Verify:
-    simulation.irradiance_w_per_m2 = None
+    simulation.surroundings.held_w_per_m2 = None
     return lambda *_: {}
 
 

@@ -7,8 +7,8 @@ the loads, solves, and moves the energy. Equal seeds, times and commands give eq
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,8 @@ from .devices import Fleet, Powers
 from .fuses import FuseBox
 from .houses import HouseSpec, problems
 from .metering import MeterMap, Truth
-from .profiles import Sky, SmoothNoise, load_factor, plane_irradiance, sun_direction
-from .protocol import Circuit, FaultSpec, FloatArray, GridEngine, GridError, Solution
-
-#: Deviation of a house's consumption around its profile, as an exponent of e.
-_LOAD_NOISE = 0.35
-_LOAD_NOISE_KNOT_S = 300.0
+from .protocol import Circuit, FaultSpec, GridEngine, GridError, Solution
+from .surroundings import Place, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +27,15 @@ class Settings:
     """How the feeder is simulated.
 
     `load_scale` multiplies the loads of the circuit, `load_profile` shapes them over the day
-    (`flat` leaves them), `clouds` is the share of time with a cloud before the sun. With
-    `local_regulators` the circuit's own regulator controls act; without, taps stay where the
-    controls settled at the start until they are commanded.
+    (`flat` leaves them). With `local_regulators` the circuit's own regulator controls act;
+    without, taps stay where the controls settled at the start until they are commanded.
     """
 
     seed: int = 0
     load_scale: float = 1.0
     load_profile: str = "flat"
-    clouds: float = 0.0
-    latitude_deg: float = 40.0
-    longitude_deg: float = -75.0
+    place: Place = field(default_factory=Place)
     local_regulators: bool = False
-
-    @property
-    def local_offset(self) -> timedelta:
-        """Return what mean solar time, by which people live here, is ahead of UTC."""
-        return timedelta(hours=self.longitude_deg / 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +83,12 @@ class Simulation:
         self.time = start
         self.opened: set[str] = set()
         self.tap_operations = {regulator.name: 0 for regulator in circuit.regulators}
-        self.irradiance_w_per_m2: float | None = None
         self._engine = engine
         self._settings = settings
         self._number = {house.name: i for i, house in enumerate(houses)}
         self._until: dict[int, datetime] = {}
         self._fuses = FuseBox([house.fuse_a for house in houses])
-        self._sky = Sky(settings.seed, settings.clouds)
-        self._noise = SmoothNoise(settings.seed, 2, len(houses), _LOAD_NOISE_KNOT_S)
+        self.surroundings = Surroundings(houses, settings.place, settings.seed)
         self._base_w = np.array([load.power_w for load in circuit.loads])
         self._base_var = np.array([load.power_var for load in circuit.loads])
         self._own_load = np.array([house.feeder_load is None for house in houses], dtype=bool)
@@ -112,7 +98,8 @@ class Simulation:
 
     def _settle(self) -> None:
         self._engine.use_local_regulators(True)
-        self._set_loads(self._decide(0.0))
+        factor = self._feeder_factor()
+        self._set_loads(self._decide(0.0, factor), factor)
         first = self._engine.solve()
         if not first.converged:
             raise GridError(f"circuit {self.circuit.name}: {first.problem}")
@@ -132,8 +119,9 @@ class Simulation:
         self.time = max(self.time, feeder_time)
         self._end_set_points(now)
         hours = elapsed_s / 3600
-        powers = self._decide(hours)
-        self._set_loads(powers)
+        factor = self._feeder_factor()
+        powers = self._decide(hours, factor)
+        self._set_loads(powers, factor)
         solution = self._engine.solve()
         if not solution.converged:
             return StepResult(self.time, elapsed_s, solution, None, powers)
@@ -143,30 +131,19 @@ class Simulation:
         happenings = self._blow_fuses(truth, elapsed_s)
         return StepResult(self.time, elapsed_s, solution, truth, powers, happenings)
 
-    def _decide(self, hours: float) -> Powers:
-        settings, fleet = self._settings, self.fleet
-        local = self.time + settings.local_offset
-        shapes = {p: load_factor(p, local) for p in {house.profile for house in self.houses}}
-        shape = np.array([shapes[house.profile] for house in self.houses])
-        noise = np.exp(_LOAD_NOISE * self._noise.at(self.time) - _LOAD_NOISE**2 / 2)
-        on_feeder = self._base_w[self.meters.load_rows] * self._feeder_factor()
-        load_w = np.where(self._own_load, fleet.mean_load_w * shape * noise, on_feeder)
-        return fleet.dispatch(load_w, self._light(), hours)
+    def _decide(self, hours: float, factor: float) -> Powers:
+        load_w = np.where(
+            self._own_load,
+            self.surroundings.consumption_w(self.time),
+            self._base_w[self.meters.load_rows] * factor,
+        )
+        return self.fleet.dispatch(load_w, self.surroundings.light_w_per_m2(self.time), hours)
 
     def _feeder_factor(self) -> float:
-        local = self.time + self._settings.local_offset
-        return self._settings.load_scale * load_factor(self._settings.load_profile, local)
+        shape = self.surroundings.factor(self._settings.load_profile, self.time)
+        return self._settings.load_scale * shape
 
-    def _light(self) -> FloatArray:
-        if self.irradiance_w_per_m2 is not None:
-            return np.full(len(self.houses), self.irradiance_w_per_m2)
-        settings = self._settings
-        sun = sun_direction(self.time, settings.latitude_deg, settings.longitude_deg)
-        clear = plane_irradiance(sun, self.fleet.tilt_deg, self.fleet.azimuth_deg)
-        return clear * self._sky.clearness(self.time)
-
-    def _set_loads(self, powers: Powers) -> None:
-        factor = self._feeder_factor()
+    def _set_loads(self, powers: Powers, factor: float) -> None:
         power_w, power_var = self._base_w * factor, self._base_var * factor
         power_w[self.meters.load_rows] = powers.net_w
         power_var[self.meters.load_rows] = powers.net_var

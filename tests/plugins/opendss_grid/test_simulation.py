@@ -46,7 +46,7 @@ def test_the_overvoltage_of_the_mission_happens_and_taps_end_it() -> None:
     assert sim.taps == {"reg_a": 7, "reg_b": 6, "reg_c": 7}
     assert highest(sim, start) == pytest.approx(1.0459, abs=0.0005)
 
-    sim.irradiance_w_per_m2 = 1000
+    sim.surroundings.held_w_per_m2 = 1000
     sim.set_power("solar_park", -2_031_000, None)
     sold = sim.step(NOON, NOON)
     assert metered(sim, sold, "solar_park") == pytest.approx(-2_031_000)
@@ -62,7 +62,7 @@ def test_the_overvoltage_of_the_mission_happens_and_taps_end_it() -> None:
 
 def test_own_regulators_meet_the_sale_without_a_command() -> None:
     sim = simulation(local_regulators=True)
-    sim.irradiance_w_per_m2 = 1000
+    sim.surroundings.held_w_per_m2 = 1000
     sim.set_power("solar_park", -2_031_000, None)
     assert highest(sim, sim.step(NOON, NOON)) < 1.05
     assert sum(sim.tap_operations.values()) > 0
@@ -75,7 +75,7 @@ def test_energy_at_the_meter_is_the_energy_of_the_devices() -> None:
     sim.step(NOON, NOON)
     charge = sim.fleet.battery.energy_wh[0]
     sim.set_power("house2", -6000, None)
-    sim.irradiance_w_per_m2 = 0
+    sim.surroundings.held_w_per_m2 = 0
     exported_wh = used_wh = 0.0
     for minute in range(1, 31):
         result = sim.step(NOON, NOON + timedelta(minutes=minute))

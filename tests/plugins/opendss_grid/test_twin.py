@@ -54,7 +54,7 @@ def test_predictions_hold_when_the_plant_follows(plant, twin) -> None:
     predicted = twin.solve(
         Case(taps={"reg_a": 1, "reg_b": -2}, power_w={"park": -1.5e6, "m1": 9000})
     )
-    plant.irradiance_w_per_m2 = 1000
+    plant.surroundings.held_w_per_m2 = 1000
     plant.set_power("park", -1.5e6, None)
     plant.set_power("house1", 9000, None)
     before = dict(plant.taps)

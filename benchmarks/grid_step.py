@@ -1,0 +1,191 @@
+"""One step of the feeder in the hub, against the bare engine doing the same.
+
+A hub's step sets every load, solves, reads all voltages, taps, branch powers and the head, goes
+through the engine's thread and the event loop, and publishes state and metering to a subscriber.
+The bare engine sets every load, solves and reads all voltages through its fastest public calls
+(`Loads.First/Next` with `kW`, `AllBusVmagPu` as numpy array) in a plain loop. Both have the same
+tolerance and the same loads, which all change a little from step to step.
+
+    python benchmarks/grid_step.py              # 13 buses, and copies of them: thousands of nodes
+    python benchmarks/grid_step.py --seconds 1 --copies 30
+
+While the large feeder runs, a task of the loop notes how late it is woken. Prints a table and,
+last, one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from opendssdirect import dss  # noqa: E402
+
+from hub.testing import running  # noqa: E402
+from plugins.opendss_grid.engine import MAX_ITERATIONS, TOLERANCE  # noqa: E402
+from plugins.opendss_grid.profiles import load_factor  # noqa: E402
+
+FEEDER = ROOT / "config/feeders/ieee13"
+HUB = """
+hub: {{time_lapse: 3600}}
+plugins:
+  grid: {{use: opendss_grid, feeder: {feeder}, step: 1h, load_scale: 0.6, load_profile: household}}
+"""
+#: Feeder time per step on both sides.
+STEP_S = 5.0
+
+
+def copies_of_ieee13(folder: Path, copies: int) -> Path:
+    """Write a circuit of many 13-node feeders, each with a substation on one 115 kV bus."""
+    network = (FEEDER / "network.dss").read_text()
+    shared, _, _ = network.partition("! --- Voltage regulator")
+    lines = [
+        "Clear",
+        "New Circuit.copies phases=3 bus1=source basekv=115 pu=1.0 angle=30 MVAsc3=1000000",
+        *shared.splitlines(),
+    ]
+    body = network[len(shared) :].partition("! The meter at the head")[0]
+    buses = r"(source|RG60|6[0-9][0-9])"
+    for copy in range(copies):
+        lines += [
+            f"New Transformer.substation_{copy} phases=3 windings=2 XHL=1",
+            "~ wdg=1 bus=source conn=delta kv=115 kva=5000 %r=0.05",
+            f"~ wdg=2 bus=650_{copy} conn=wye kv=4.16 kva=5000 %r=0.05",
+        ]
+        text = re.sub(rf"(bus\d?=|buses=\[|\s){buses}(?=[.\s])", rf"\1\2_{copy}", body)
+        text = re.sub(rf"(buses=\[\S+ ){buses}", rf"\1\2_{copy}", text)
+        text = re.sub(r"^New (\w+)\.(\S+)", rf"New \1.\2_{copy}", text, flags=re.MULTILINE)
+        text = re.sub(r"(like|transformer)=(\w+)", rf"\1=\2_{copy}", text)
+        lines += text.splitlines()
+    lines += ["Set VoltageBases=[115, 4.16, 0.48]", "CalcVoltageBases"]
+    path = folder / "copies.dss"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def bare_step(feeder: Path) -> tuple[Callable[[], Any], int]:
+    """Return a step on the bare engine, and its number of nodes."""
+    context = dss.NewContext()
+    context.Basic.AllowChangeDir(False)
+    context.Text.Command(f'Compile "{feeder}"')
+    context.Text.Command(f"Set Tolerance={TOLERANCE} MaxIter={MAX_ITERATIONS}")
+    context.Solution.Solve()
+    context.Text.Command("Set ControlMode=Off")
+    circuit = context.to_dss_python().ActiveCircuit
+    loads = context.Loads
+    base_kw = []
+    more = loads.First()
+    while more:
+        base_kw.append(loads.kW())
+        more = loads.Next()
+    set_kw, following, first = loads.kW, loads.Next, loads.First
+    solve = context.Solution.Solve
+    when = datetime(2026, 6, 21, 17, tzinfo=UTC)
+    moments = iter(range(10**9))
+
+    def step() -> Any:
+        factor = 0.6 * load_factor("household", when + timedelta(seconds=STEP_S * next(moments)))
+        first()
+        for kw in base_kw:
+            set_kw(kw * factor)
+            following()
+        solve()
+        return circuit.AllBusVmagPu
+
+    return step, len(step())
+
+
+async def measure(feeder: Path, seconds: float, rounds: int) -> dict[str, float]:
+    """Return steps per second of both, alternating, and how late the loop was woken."""
+    step, nodes = bare_step(feeder)
+    bare, full, late = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        async with running(Path(folder), HUB.format(feeder=feeder)) as hub:
+            await hub.settled()
+            plugin = hub.plugins["grid"].plugin
+            hub.bus.subscribe("grid/grid/state", lambda _: None, owner="benchmark")
+            origin = datetime(2026, 6, 21, 17, tzinfo=UTC)
+            moments = iter(range(10**9))
+            # Feeder time advances as in the bare loop, whatever the wall does.
+            hub.clock.feeder_now = lambda: origin + timedelta(seconds=STEP_S * next(moments))
+            plugin._simulation.time = origin
+            for _ in range(rounds):
+                bare.append(rate(step, seconds))
+                watcher = asyncio.create_task(lateness(late))
+                full.append(await async_rate(plugin._step, seconds))
+                watcher.cancel()
+    late.sort()
+    return {
+        "nodes": nodes,
+        "bare_steps_per_s": statistics.median(bare),
+        "hub_steps_per_s": statistics.median(full),
+        "ratio": statistics.median(f / b for f, b in zip(full, bare, strict=True)),
+        "late_p99_ms": 1000 * late[int(len(late) * 0.99)] if late else 0.0,
+        "late_max_ms": 1000 * late[-1] if late else 0.0,
+    }
+
+
+def rate(step: Callable[[], Any], seconds: float) -> float:
+    """Return calls per second of a plain function."""
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        step()
+        count += 1
+    return count / (time.perf_counter() - began)
+
+
+async def async_rate(step: Callable[[], Any], seconds: float) -> float:
+    """Return calls per second of an async function."""
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        await step()
+        count += 1
+    return count / (time.perf_counter() - began)
+
+
+async def lateness(late: list[float], period_s: float = 0.005) -> None:
+    """Note how much later than asked the loop wakes a sleeper."""
+    while True:
+        began = time.perf_counter()
+        await asyncio.sleep(period_s)
+        late.append(time.perf_counter() - began - period_s)
+
+
+def main() -> None:
+    """Measure a small and a large feeder and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=2.0, help="per side and round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--copies", type=int, default=100, help="13-node feeders in the large one")
+    options = parser.parse_args()
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        large = copies_of_ieee13(Path(folder), options.copies)
+        for name, feeder in (("ieee13", FEEDER / "feeder.dss"), ("large", large)):
+            results[name] = asyncio.run(measure(feeder, options.seconds, options.rounds))
+    print(
+        f"{'feeder':<8} {'nodes':>6} {'bare/s':>9} {'hub/s':>9} {'ratio':>6} {'late p99':>9} max ms"
+    )
+    for name, row in results.items():
+        print(
+            f"{name:<8}{row['nodes']:>10.0f}{row['bare_steps_per_s']:>10.0f}"
+            f"{row['hub_steps_per_s']:>10.0f}{row['ratio']:>10.2f}"
+            f"{row['late_p99_ms']:>10.2f}{row['late_max_ms']:>10.2f}"
+        )
+    print(json.dumps({"benchmark": "grid_step", **results}))
+
+
+if __name__ == "__main__":
+    main()
