@@ -14,4 +14,6 @@ export const settings = {
   optimizer: { enabled: true, runs: 200 },
   evmVersion: "cancun",
   viaIR: false,
+  // The hash of the sources is in the build artefact; the code has no room for it twice.
+  metadata: { appendCBOR: false },
 };

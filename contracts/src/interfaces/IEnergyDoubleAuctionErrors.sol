@@ -62,4 +62,5 @@ interface IEnergyDoubleAuctionErrors {
     error ParamOutOfRange(bytes32 name, uint256 value, uint256 lowest, uint256 highest);
     error UnitsNotExact(uint256 priceTick, uint256 lot);
     error SignerKnown(address signer);
+    error AlreadyInitialized();
 }
