@@ -7,6 +7,7 @@ had a request fail, or contacted another origin.
 """
 
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tests.e2e.watched_page import (
 )
 
 HERE = Path(__file__).parent
+NODE = str(Path(sys.prefix) / "bin/node")
 AXE = HERE.parent.parent / "dapp-static/node_modules/axe-core/axe.min.js"
 
 CHROMIUM_ARGS = [
@@ -59,12 +61,15 @@ async def browser(chromium_path: Path) -> AsyncIterator[Browser]:
     """The system's Chromium, headless."""
     # Chromium refuses root its sandbox.
     sandbox_args = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(
-            executable_path=chromium_path, args=[*CHROMIUM_ARGS, *sandbox_args]
-        )
-        yield chromium
-        await chromium.close()
+    with pytest.MonkeyPatch.context() as environment:
+        # Playwright's own Node.js needs libatomic, which a bare system lacks; the hub's does not.
+        environment.setenv("PLAYWRIGHT_NODEJS_PATH", NODE)
+        async with async_playwright() as playwright:
+            chromium = await playwright.chromium.launch(
+                executable_path=chromium_path, args=[*CHROMIUM_ARGS, *sandbox_args]
+            )
+            yield chromium
+            await chromium.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
