@@ -39,6 +39,9 @@ class GridConfig(FeederConfig):
         description="commanded: taps move by command, from where the circuit's own controls "
         "settled at the start; local: the circuit's own controls act",
     )
+    tap_dwell: Duration = Field(
+        0.0, description="least feeder time between two commanded moves of one regulator"
+    )
     load_profile: Literal["flat", "household", "business"] = Field(
         "flat", description="shape over the day of the circuit's own loads"
     )
@@ -67,6 +70,7 @@ class GridConfig(FeederConfig):
             load_profile=self.load_profile,
             place=Place(self.latitude_deg, longitude_deg, self.clouds),
             local_regulators=self.regulators == "local",
+            tap_dwell_s=self.tap_dwell,
         )
 
 

@@ -45,16 +45,17 @@ def carry_out(simulation: Simulation, order: Order) -> Verify:
 
 
 def _set_tap(simulation: Simulation, order: Order) -> Verify:
-    tap = _tap(order.name, order.args.get("tap"))
-    name = order.name.lower()
-    before = simulation.taps.get(name)
-    simulation.set_tap(name, tap)
+    name, tap = order.name.lower(), _tap(order.name, order.args.get("tap"))
+    before = simulation.regulators.positions.get(name)
+    verify_all = _move(simulation, {name: tap})
 
     def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
-        seen = result.solution.taps[name]
-        if seen != tap:
-            raise GridError(f"regulator {name} stands at {seen} after the command to {tap}")
-        return {"tap": seen, "before": before, "operations": simulation.tap_operations[name]}
+        verify_all(simulation, result)
+        return {
+            "tap": tap,
+            "before": before,
+            "operations": simulation.regulators.operations[name],
+        }
 
     return verify
 
@@ -64,23 +65,18 @@ def _set_taps(simulation: Simulation, order: Order) -> Verify:
     asked = order.args.get("taps")
     if not isinstance(asked, Mapping) or not asked:
         raise GridError(f"expected 'taps' as a mapping of regulators to positions, got {asked!r}")
-    taps = {str(name).lower(): _tap(str(name), tap) for name, tap in asked.items()}
-    before = dict(simulation.taps)
-    moved: list[str] = []
-    try:
-        for name, tap in taps.items():
-            simulation.set_tap(name, tap)
-            moved.append(name)
-    except GridError:
-        for name in moved:
-            simulation.set_tap(name, before[name])
-        raise
+    return _move(simulation, {str(name).lower(): _tap(str(name), t) for name, t in asked.items()})
+
+
+def _move(simulation: Simulation, taps: Mapping[str, int]) -> Verify:
+    before = dict(simulation.regulators.positions)
+    simulation.set_taps(taps)
 
     def verify(_: Simulation, result: StepResult) -> Mapping[str, Any]:
         seen = dict(result.solution.taps)
         wrong = {name: seen[name] for name, tap in taps.items() if seen[name] != tap}
         if wrong:
-            raise GridError(f"regulators stand at {wrong} after the command to {taps}")
+            raise GridError(f"regulators stand at {wrong} after the command to {dict(taps)}")
         return {"taps": seen, "before": before}
 
     return verify
@@ -88,7 +84,7 @@ def _set_taps(simulation: Simulation, order: Order) -> Verify:
 
 def _control(local: bool) -> Callable[[Simulation, Order], Verify]:
     def act(simulation: Simulation, _: Order) -> Verify:
-        simulation.use_local_regulators(local)
+        simulation.regulators.use_local(local)
         return lambda _, result: {"local": local, "taps": dict(result.solution.taps)}
 
     return act

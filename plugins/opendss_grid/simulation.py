@@ -19,6 +19,7 @@ from .fuses import FuseBox
 from .houses import HouseSpec, problems
 from .metering import MeterMap, Truth
 from .protocol import Circuit, FaultSpec, GridEngine, GridError, Solution
+from .regulators import TapChangers
 from .surroundings import Place, Surroundings
 
 
@@ -28,7 +29,8 @@ class Settings:
 
     `load_scale` multiplies the loads of the circuit, `load_profile` shapes them over the day
     (`flat` leaves them). With `local_regulators` the circuit's own regulator controls act;
-    without, taps stay where the controls settled at the start until they are commanded.
+    without, taps stay where the controls settled at the start until they are commanded, and
+    `tap_dwell_s` of feeder time must lie between two commands that move one.
     """
 
     seed: int = 0
@@ -36,6 +38,7 @@ class Settings:
     load_profile: str = "flat"
     place: Place = field(default_factory=Place)
     local_regulators: bool = False
+    tap_dwell_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Simulation:
         self.meters = MeterMap(circuit, houses)
         self.time = start
         self.opened: set[str] = set()
-        self.tap_operations = {regulator.name: 0 for regulator in circuit.regulators}
+        self.regulators = TapChangers(engine, circuit, settings.tap_dwell_s)
         self._engine = engine
         self._settings = settings
         self._number = {house.name: i for i, house in enumerate(houses)}
@@ -97,19 +100,14 @@ class Simulation:
         self._settle()
 
     def _settle(self) -> None:
-        self._engine.use_local_regulators(True)
+        self.regulators.use_local(True)
         factor = self._feeder_factor()
         self._set_loads(self._decide(0.0, factor), factor)
         first = self._engine.solve()
         if not first.converged:
             raise GridError(f"circuit {self.circuit.name}: {first.problem}")
-        self.use_local_regulators(self._settings.local_regulators)
-        self.taps = dict(first.taps)
-
-    def use_local_regulators(self, local: bool) -> None:
-        """Let the circuit's own controls move the taps, or leave them to commands."""
-        self.local_regulators = local
-        self._engine.use_local_regulators(local)
+        self.regulators.note(first.taps, self.time)
+        self.regulators.use_local(self._settings.local_regulators)
 
     # --- time ---------------------------------------------------------------------------------
 
@@ -125,7 +123,7 @@ class Simulation:
         solution = self._engine.solve()
         if not solution.converged:
             return StepResult(self.time, elapsed_s, solution, None, powers)
-        self._count_taps(solution.taps)
+        self.regulators.note(solution.taps, self.time)
         truth = self.meters.read(self._engine, solution, powers.net_w, powers.net_var)
         self.fleet.integrate(powers, self.meters.energised(solution), hours)
         happenings = self._blow_fuses(truth, elapsed_s)
@@ -154,11 +152,6 @@ class Simulation:
             del self._until[number]
             self.fleet.set_point_w[number] = np.nan
 
-    def _count_taps(self, taps: Mapping[str, int]) -> None:
-        for name, tap in taps.items():
-            self.tap_operations[name] += abs(tap - self.taps[name])
-        self.taps = dict(taps)
-
     def _blow_fuses(self, truth: Truth, elapsed_s: float) -> tuple[Happening, ...]:
         happenings = []
         for number in self._fuses.expose(self.meters.currents_a(truth), elapsed_s):
@@ -171,11 +164,9 @@ class Simulation:
 
     # --- commands; the next step shows what they did ------------------------------------------
 
-    def set_tap(self, regulator: str, tap: int) -> None:
-        """Move a regulator's tap; GridError where the circuit's own control holds it."""
-        if self.local_regulators:
-            raise GridError(f"regulator {regulator} is under local control")
-        self._engine.set_tap(regulator, tap)
+    def set_taps(self, taps: Mapping[str, int]) -> None:
+        """Move regulators to these positions, all or none."""
+        self.regulators.move(taps, self.time)
 
     def set_service(self, house: str, *, closed: bool) -> None:
         """Open or close a house's service."""
@@ -226,7 +217,7 @@ class Simulation:
         """Return what must survive a restart, as plain data: taps, charge, open services."""
         fleet = self.fleet
         return {
-            "taps": dict(self.taps),
+            "taps": dict(self.regulators.positions),
             "battery_wh": dict(zip(fleet.names, fleet.battery.energy_wh.tolist(), strict=True)),
             "ev_wh": dict(zip(fleet.names, fleet.ev.energy_wh.tolist(), strict=True)),
             "opened": sorted(self.opened),
@@ -242,9 +233,4 @@ class Simulation:
         for name in snapshot["opened"]:
             if name in self._number:
                 self.set_service(name, closed=False)
-        if not self.local_regulators:
-            for regulator in self.circuit.regulators:
-                tap = snapshot["taps"].get(regulator.name)
-                if tap is not None and regulator.lowest <= tap <= regulator.highest:
-                    self._engine.set_tap(regulator.name, tap)
-                    self.taps[regulator.name] = tap
+        self.regulators.restore(snapshot["taps"])

@@ -43,7 +43,7 @@ def test_the_overvoltage_of_the_mission_happens_and_taps_end_it() -> None:
     """Figures of this feeder file; the file shipped with OpenDSS gives 1.056 pu at 1978 kW."""
     sim = simulation()
     start = sim.step(NOON, NOON)
-    assert sim.taps == {"reg_a": 7, "reg_b": 6, "reg_c": 7}
+    assert sim.regulators.positions == {"reg_a": 7, "reg_b": 6, "reg_c": 7}
     assert highest(sim, start) == pytest.approx(1.0459, abs=0.0005)
 
     sim.surroundings.held_w_per_m2 = 1000
@@ -54,10 +54,9 @@ def test_the_overvoltage_of_the_mission_happens_and_taps_end_it() -> None:
 
     expected = {(7, 5, 7): 1.0496, (0, 0, 0): 1.0178, (2, 0, 4): 1.0173, (-2, 0, 7): 1.0159}
     for taps, voltage in expected.items():
-        for name, tap in zip(("reg_a", "reg_b", "reg_c"), taps, strict=True):
-            sim.set_tap(name, tap)
+        sim.set_taps(dict(zip(("reg_a", "reg_b", "reg_c"), taps, strict=True)))
         assert pu(sim, sim.step(NOON, NOON), "675.2") == pytest.approx(voltage, abs=0.0005), taps
-    assert sim.tap_operations["reg_b"] == 1 + 5
+    assert sim.regulators.operations["reg_b"] == 1 + 5
 
 
 def test_own_regulators_meet_the_sale_without_a_command() -> None:
@@ -65,9 +64,24 @@ def test_own_regulators_meet_the_sale_without_a_command() -> None:
     sim.surroundings.held_w_per_m2 = 1000
     sim.set_power("solar_park", -2_031_000, None)
     assert highest(sim, sim.step(NOON, NOON)) < 1.05
-    assert sum(sim.tap_operations.values()) > 0
+    assert sum(sim.regulators.operations.values()) > 0
     with pytest.raises(GridError, match="under local control"):
-        sim.set_tap("reg_a", 0)
+        sim.set_taps({"reg_a": 0})
+
+
+def test_a_regulator_that_has_just_moved_rests() -> None:
+    sim = simulation(tap_dwell_s=120)
+    sim.set_taps({"reg_a": 3, "reg_b": 3})
+    sim.step(NOON, NOON)
+    sim.step(NOON, NOON + timedelta(seconds=60))
+    sim.set_taps({"reg_a": 3})
+    with pytest.raises(GridError, match="may again in 60 s"):
+        sim.set_taps({"reg_c": 1, "reg_a": 4})
+    assert sim.step(NOON, NOON).solution.taps == {"reg_a": 3, "reg_b": 3, "reg_c": 7}
+    sim.step(NOON, NOON + timedelta(seconds=121))
+    sim.set_taps({"reg_c": 1, "reg_a": 4})
+    assert sim.step(NOON, NOON).solution.taps == {"reg_a": 4, "reg_b": 3, "reg_c": 1}
+    assert sim.regulators.operations == {"reg_a": 5, "reg_b": 3, "reg_c": 6}
 
 
 def test_energy_at_the_meter_is_the_energy_of_the_devices() -> None:
@@ -174,7 +188,7 @@ def test_no_solution_moves_nothing_and_the_next_one_is_good_again() -> None:
 def test_a_snapshot_brings_back_what_it_holds_and_ignores_strangers() -> None:
     sim = simulation()
     sim.step(NOON, NOON)
-    sim.set_tap("reg_c", -4)
+    sim.set_taps({"reg_c": -4})
     sim.set_service("house2", closed=False)
     sim.fleet.battery.energy_wh[0] = 4321
     sim.step(NOON, NOON)
@@ -185,8 +199,8 @@ def test_a_snapshot_brings_back_what_it_holds_and_ignores_strangers() -> None:
     fresh = simulation()
     fresh.restore(snapshot)
     result = fresh.step(NOON, NOON)
-    assert fresh.taps["reg_c"] == -4
-    assert fresh.tap_operations["reg_c"] == 0
+    assert fresh.regulators.positions["reg_c"] == -4
+    assert fresh.regulators.operations["reg_c"] == 0
     assert fresh.fleet.battery.energy_wh[0] == 4321
     assert not fresh.energised("house2", result)
 

@@ -40,7 +40,7 @@ def measure(plant: Simulation, twin: Twin) -> float:
         if device in powers:
             powers[device] += float(power_w)
     head_w = result.solution.source_va.real.tolist()
-    return twin.update(plant.taps, powers, dict.fromkeys(powers, 0.0), head_w)
+    return twin.update(plant.regulators.positions, powers, dict.fromkeys(powers, 0.0), head_w)
 
 
 def test_the_head_tells_the_twin_how_much_is_unmetered(plant, twin) -> None:
@@ -57,12 +57,10 @@ def test_predictions_hold_when_the_plant_follows(plant, twin) -> None:
     plant.surroundings.held_w_per_m2 = 1000
     plant.set_power("park", -1.5e6, None)
     plant.set_power("house1", 9000, None)
-    before = dict(plant.taps)
-    plant.set_tap("reg_a", 1)
-    plant.set_tap("reg_b", -2)
+    before = dict(plant.regulators.positions)
+    plant.set_taps({"reg_a": 1, "reg_b": -2})
     actual = plant.step(NOON, NOON).solution.voltages_pu
-    for name, tap in before.items():
-        plant.set_tap(name, tap)
+    plant.set_taps(before)
     plant.set_power("park", None, None)
     plant.set_power("house1", None, None)
     np.testing.assert_allclose(predicted.voltages_pu, actual, atol=0.002)
