@@ -28,6 +28,19 @@ class Market(Trading, Rounds, Settlement):
     def do_wait(self, seconds: int) -> None:
         self.chain.forward(seconds)
 
+    def do_wait_until(self, pick: int, offset: int) -> None:
+        """Go to the very second, or one beside it, at which an order or a trade ends."""
+        ends = [order.expiry for order in self.reference.orders if order.rest]
+        ends += [t.deadline for t in self.reference.trades.values() if t.state == 0]
+        ends = [end for end in ends if self.now < end + offset <= self.now + 10_000]
+        if ends:
+            self.chain.forward(ends[pick % len(ends)] + offset - self.now)
+
+    def do_in_round(self, pairs: int, name: str, *numbers: int) -> None:
+        """Do something while a round may be half matched."""
+        self.do_match(pairs)
+        self.apply((name, *numbers))
+
     def do_check(self) -> None:
         """Compare everything that can be seen."""
         reference, view = self.reference, self.view

@@ -31,7 +31,7 @@ def spoilt(rng: random.Random, kinds: int, seldom: int) -> int:
 
 
 def slippage(rng: random.Random) -> int:
-    return rng.choice([0, 0, 0, 500, 2_000])
+    return rng.choice([0, 0, 0, 0, 500, 2_000])
 
 
 def place(rng: random.Random) -> tuple[Any, ...]:
@@ -59,7 +59,8 @@ def place_signed(rng: random.Random) -> tuple[Any, ...]:
 
 def params(rng: random.Random) -> tuple[Any, ...]:
     limit = rng.choice([0, 0, 0, 3, 200])
-    return rng.choice([0, 33, 100, 1_000]), slippage(rng), rng.randrange(2), limit
+    collar = rng.choice([0, 0, 0, 3_000])
+    return rng.choice([0, 33, 100, 1_000]), collar, rng.randrange(2), limit
 
 
 def eighths(rng: random.Random) -> int:
@@ -102,8 +103,18 @@ MAKERS: dict[str, tuple[int, Maker]] = {
     "expire": (9, lambda rng: (rng.randrange(ANY), rng.randrange(6) > 0)),
     "false_pair": (3, lambda rng: (rng.randrange(ANY), rng.randrange(ANY))),
     "wait": (14, lambda rng: (rng.choice([1, 20, 20, 60, 300, 300, 1_000, 4_000]),)),
+    "wait_until": (5, lambda rng: (rng.randrange(ANY), rng.choice([-1, 0, 0, 1]))),
+    "in_round": (12, lambda rng: in_round(rng)),  # noqa: PLW0108 - it needs this table
     "check": (3, lambda _: ()),
 }
+
+
+IN_ROUND = ("settle", "settle", "cancel_resting", "place", "prune", "expire", "params", "wait")
+
+
+def in_round(rng: random.Random) -> tuple[Any, ...]:
+    name = rng.choice(IN_ROUND)
+    return rng.randint(1, 3), name, *MAKERS[name][1](rng)
 
 
 def random_operations(seed: int, count: int) -> list[Operation]:

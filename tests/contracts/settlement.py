@@ -138,6 +138,7 @@ class Settlement(Pair):
         equal("requeued", back, [(p.requeued.id, p.qty) for p in penalties if p.requeued])
         for penalty in penalties:
             self.reached["requeued" if penalty.requeued else "refunded instead"] += 1
+            self.reached["failed in an open round"] += self.reference.plan is not None
 
     def do_settle_batch(self, *rows: tuple[int, int, int]) -> None:
         if not self.reference.trades:

@@ -43,6 +43,7 @@ MUST_REACH = {
     "short",
     "requeued",
     "refunded instead",
+    "failed in an open round",
     "expire",
     "settleBatch",
     "postDelivery",
