@@ -10,7 +10,9 @@ TITLE = "House 1 loses its supply"
 OFFER_WH = 2000
 
 
-async def play(stage: Stage, *, market: str, house: str, neighbours: list[str]) -> None:
+async def play(
+    stage: Stage, *, market: str, house: str, neighbours: list[str], dark_s: float
+) -> None:
     """Play it, and restore the supply whatever happens."""
     alarms, messages = stage.listen(f"alarm/outage/{house}"), stage.listen("notification/#")
     name = stage.name(house)
@@ -23,7 +25,9 @@ async def play(stage: Stage, *, market: str, house: str, neighbours: list[str]) 
     stage.say(f"the service of {name} opens")
     try:
         await _noticed(stage, alarms, messages, house, began_s)
+        await stage.pause(dark_s)
     finally:
+        alarms, messages = stage.listen(f"alarm/outage/{house}"), stage.listen("notification/#")
         await stage.send(f"house/{house}", "close_service")
         stage.say(f"the service of {name} is closed again")
     await _restored(stage, alarms, messages, house)

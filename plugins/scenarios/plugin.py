@@ -44,6 +44,7 @@ class OutageConfig(PluginConfig):
     neighbours: list[str] = Field(
         ["house2", "house3"], description="houses that offer backup power if nobody does"
     )
+    dark_s: float = Field(5, ge=0, le=600, description="how long the house stays dark after that")
 
 
 class OvervoltageConfig(PluginConfig):
