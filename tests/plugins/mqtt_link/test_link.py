@@ -123,16 +123,21 @@ async def test_it_comes_back_with_its_subscriptions_after_the_broker_forgot_them
 
 
 async def test_what_is_published_while_down_arrives_later_the_newest_thousand(
-    mosquitto: Mosquitto,
+    tmp_path: Path, unused_tcp_port: int
 ):
-    mosquitto.stop()
-    async with linked(mosquitto.url) as link:
+    # By default Mosquitto drops what a client is slow to take.
+    settings = "allow_anonymous true\nmax_queued_messages 0\n"
+    broker = Mosquitto(required(MOSQUITTO), unused_tcp_port, tmp_path, settings)
+    async with linked(broker.url) as link:
         watch = Watch(link)
         for number in range(session.MAX_OUTGOING + 5):
             await link.publish("n", b"%d" % number, qos=1)
         assert link.dropped == 5
-        mosquitto.start()
-        await watch.until(lambda: len(watch.messages) == session.MAX_OUTGOING)
+        broker.start()
+        try:
+            await watch.until(lambda: len(watch.messages) == session.MAX_OUTGOING)
+        finally:
+            broker.stop()
         assert int(watch.messages[0].payload) == 5
 
 
