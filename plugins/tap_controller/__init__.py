@@ -1,0 +1,1 @@
+"""Keeps the feeder's voltages within limits by moving tap changers, fewest moves first."""

@@ -1,0 +1,415 @@
+"""Wires the tap controller: readings and trades in, questions to the twin, commands out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.api import (
+    Alarm,
+    Command,
+    Context,
+    DeliveryScheduled,
+    HubError,
+    Last,
+    Plugin,
+    PowerFlowAnswer,
+    PowerFlowCase,
+    PowerFlowQuestion,
+    Priority,
+    Quality,
+    Reading,
+    Severity,
+    hookimpl,
+)
+
+from . import store, words
+from .configuration import TapControllerConfig
+from .deliveries import Deliveries, Delivery, expected_power_w, mean_power_w
+from .eyes import Layout, Meter, read_layout
+from .planner import Plan, Request, plan
+from .search import SearchError
+from .watch import Do, Sight, State, Watch
+
+T = TypeVar("T")
+
+#: Below this in pu a meter has no supply: that is an outage, and no matter of taps.
+DEAD_PU = 0.1
+#: The twin answers a question within this time or counts as absent.
+TWIN_S = 5.0
+
+
+class TapController(Plugin[TapControllerConfig]):
+    """Holds voltages by moving taps; leaves regulators to themselves when it cannot see."""
+
+    Config = TapControllerConfig
+    summary = "keeps voltages within limits by moving tap changers, with a twin to look ahead"
+
+    async def start(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._watch = Watch(self.config.settings())
+        self._layout: Layout | None = None
+        self._nodes: tuple[str, ...] = ()
+        self._deliveries = Deliveries()
+        self._looked_ahead: set[int] = set()
+        self._faults: dict[str, str] = {}
+        self._alarm_id = ""
+        self._moved: str | None = None
+        self._last_decision: Mapping[str, Any] | None = None
+        if not ctx.virtual:
+            await self._recall(ctx)
+        ctx.serve("taps/status", self._status)
+        ctx.subscribe("alarm/fault/+", self._on_fault)
+        ctx.subscribe("market/+/delivery_scheduled", self._on_delivery)
+        if "faults/alarms" in ctx.services:
+            answer = await ctx.ask("faults/alarms")
+            standing = [alarm for alarm in answer["active"] if alarm["kind"] == "fault"]
+            self._faults = {alarm["id"]: alarm["text"] for alarm in standing}
+        ctx.every(self.config.interval, self._look, name="look")
+
+    async def _recall(self, ctx: Context) -> None:
+        await ctx.ledger.create(store.tables)
+        day = ctx.clock.now() - timedelta(days=1)
+        made = await ctx.ledger.run(lambda c: store.operations_since(c, ctx.name, day))
+        self._watch.operations.extend(made)
+        if made:
+            self._watch.last_operation = made[-1][0]
+        alarm_id = await ctx.ledger.run(lambda c: store.standing_alarm(c, ctx.name))
+        if alarm_id is not None:
+            self._alarm_id, self._watch.alarmed = alarm_id, True
+
+    async def stop(self) -> None:
+        """Nobody watches any more: the regulators go back to their own controls."""
+        if hasattr(self, "_watch") and self._watch.state not in (State.STARTING, State.BLIND):
+            await self._control("local", "the tap controller stops")
+
+    # -- in ----------------------------------------------------------------------------------------
+
+    def _on_fault(self, alarm: Alarm) -> None:
+        if alarm.cleared:
+            self._faults.pop(alarm.id, None)
+        else:
+            self._faults[alarm.id] = alarm.text
+
+    def _on_delivery(self, scheduled: DeliveryScheduled) -> None:
+        start, end = scheduled.start, scheduled.end
+        power_w = mean_power_w(scheduled.qty_wh, start, end, self._ctx.time_lapse)
+        self._deliveries.add(
+            Delivery(
+                scheduled.trade_id,
+                scheduled.buyer,
+                scheduled.seller,
+                scheduled.qty_wh,
+                power_w,
+                start,
+                end,
+            )
+        )
+
+    async def _sight(self) -> Sight:
+        layout = await self._find_layout()
+        voltages: dict[str, float] = {}
+        dead = 0
+        for node, point in (layout.points if layout else {}).items():
+            volts = self._fresh(point.device, point.quantity)
+            if volts is None:
+                continue
+            if volts / point.nominal_v > DEAD_PU:
+                voltages[node] = volts / point.nominal_v
+            else:
+                dead += 1
+        taps = self._taps(layout) if layout else None
+        twin = f"twin/{self.config.twin}/solve" in self._ctx.services
+        frozen = next(iter(self._faults.values()), None)
+        expected = len(layout.points) - dead if layout else 1
+        return Sight(self._ctx.clock.now(), voltages, expected, taps, twin, frozen)
+
+    def _taps(self, layout: Layout) -> dict[str, int] | None:
+        taps = {r.name: self._fresh(r.name, "tap") for r in layout.regulators}
+        known = {name: round(tap) for name, tap in taps.items() if tap is not None}
+        return known if len(known) == len(taps) else None
+
+    def _fresh(self, device: str, quantity: str) -> float | None:
+        last: Last | None = self._ctx.last(
+            f"reading/{device}/{quantity}", stale_after_s=self.config.stale_after
+        )
+        if last is None or last.stale or not isinstance(last.message, Reading):
+            return None
+        return None if last.message.quality is Quality.BAD else last.message.value
+
+    async def _find_layout(self) -> Layout | None:
+        if self._layout is not None:
+            return self._layout
+        for service in (f"twin/{self.config.twin}/topology", f"grid/{self.config.feeder}/topology"):
+            if service in self._ctx.services:
+                topology = await self._ctx.ask(service)
+                meters = [
+                    Meter(house_id, house.device(house_id), house.nominal_v, house.name(house_id))
+                    for house_id, house in self._ctx.houses.items()
+                ]
+                self._layout = read_layout(topology, meters)
+                return self._layout
+        return None
+
+    # -- the loop ----------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        sight = await self._sight()
+        for do in self._watch.look(sight):
+            match do:
+                case Do.TAKE_COMMAND:
+                    await self._control("commanded", "voltages, taps and twin are in sight")
+                    self._ctx.online()
+                case Do.GO_LOCAL:
+                    await self._control("local", self._watch.why)
+                    self._ctx.degraded(f"blind, regulators act by themselves: {self._watch.why}")
+                case Do.RAISE:
+                    await self._raise(sight)
+                case Do.CLEAR:
+                    await self._clear(sight)
+                case Do.ACT:
+                    await self._act(sight)
+        if self.config.mode == "predict" and self._watch.state is State.WATCHING:
+            await self._look_ahead(sight)
+
+    async def _control(self, action: str, why: str) -> None:
+        target = f"grid/{self.config.feeder}/control"
+        result = await self._ctx.send(Command(target, action, {}, Priority.TAP_CONTROLLER))
+        if result.done:
+            self._ctx.log.info("regulators are %s: %s", action, why)
+        else:
+            self._ctx.log.warning("regulators are not %s: %s", action, result.reason)
+
+    async def _raise(self, sight: Sight) -> None:
+        found = self._worst(sight)
+        under_way = self._deliveries.under_way(sight.at)
+        sales = [
+            f"{d.power_w / 1000:.0f} kW from {self._name(d.seller)} (trade {d.trade_id})"
+            for d in under_way[:3]
+        ]
+        low, high = self.config.limits.low, self.config.limits.high
+        self._alarm_id = _alarm_id(self._ctx.name, sight.at)
+        self._moved = None
+        await self._alarm(
+            sight.at,
+            words.violation(found, low, high, sales),
+            {
+                "voltage_pu": round(found.pu, 4),
+                "limit_pu": high if found.over else low,
+                "point": found.label,
+                "taps": dict(sight.taps or {}),
+                "trades": [d.trade_id for d in under_way],
+            },
+            cause=f"trade/{under_way[0].trade_id}" if under_way else None,
+        )
+
+    async def _clear(self, sight: Sight) -> None:
+        found = self._worst(sight)
+        evidence = {"voltage_pu": round(found.pu, 4), "taps": dict(sight.taps or {})}
+        text = words.restored(found, self._moved)
+        await self._alarm(sight.at, text, evidence, cleared=True)
+
+    async def _alarm(
+        self,
+        at: datetime,
+        text: str,
+        evidence: Mapping[str, Any],
+        *,
+        cleared: bool = False,
+        cause: str | None = None,
+    ) -> None:
+        standing = None if cleared else self._alarm_id
+        await self._ledger(partial(store.set_alarm, instance=self._ctx.name, alarm_id=standing))
+        log = self._ctx.log.info if cleared else self._ctx.log.warning
+        log("%s", text)
+        self._ctx.publish(
+            Alarm(
+                kind="voltage",
+                subject=self.config.feeder,
+                severity=Severity.WARNING,
+                at=at,
+                text=text,
+                evidence=evidence,
+                cleared=cleared,
+                id=self._alarm_id,
+                cause=cause,
+            )
+        )
+
+    async def _act(self, sight: Sight) -> None:
+        over = self._worst(sight).over
+        found = await self._plan(sight, over=over, restore=True, scenarios=({},))
+        await self._move(sight, found, self._alarm_id, "a measured violation")
+
+    async def _look_ahead(self, sight: Sight) -> None:
+        """Before a delivery begins: move if it would violate a limit, once per trade."""
+        new = [d for d in self._deliveries.ahead(sight.at) if d.trade_id not in self._looked_ahead]
+        if not new:
+            return
+        self._looked_ahead = {d.trade_id for d in self._deliveries.ahead(sight.at)}
+        devices = {house_id: h.device(house_id) for house_id, h in self._ctx.houses.items()}
+        expected = expected_power_w(
+            self._deliveries.ahead(sight.at), devices, self._powers(devices.values())
+        )
+        found = await self._plan(sight, over=True, restore=False, scenarios=({}, expected))
+        if found is not None and found.moves:
+            cause = f"trade/{new[0].trade_id}"
+            await self._move(sight, found, cause, f"the delivery of trade {new[0].trade_id}")
+
+    def _powers(self, devices: Any) -> dict[str, float]:
+        powers = {device: self._fresh(device, "power") for device in devices}
+        return {device: power for device, power in powers.items() if power is not None}
+
+    async def _plan(
+        self, sight: Sight, *, over: bool, restore: bool, scenarios: tuple[Mapping[str, float], ...]
+    ) -> Plan | None:
+        assert self._layout is not None
+        assert sight.taps is not None
+        try:
+            if not self._nodes:
+                self._nodes = (await self._solve([PowerFlowCase()])).nodes
+            request = Request(
+                self._layout.regulators, sight.taps, self._nodes, sight.voltages_pu,
+                self.config.goal(), over, restore, scenarios,
+            )  # fmt: skip
+            steps = plan(request)
+            cases = await self._ctx.run_blocking(next, steps)
+            while True:
+                asked = [PowerFlowCase(taps=c.taps, power_w=c.power_w) for c in cases]
+                answer = await self._solve(asked)
+                outcome = await self._ctx.run_blocking(_advance, steps, answer.voltages_pu)
+                if isinstance(outcome, Plan):
+                    return outcome
+                cases = outcome
+        except (HubError, SearchError) as error:
+            self._say_no_plan(str(error))
+            return None
+
+    def _say_no_plan(self, why: str) -> None:
+        self._watch.acted(self._ctx.clock.now(), 0)
+        self._ctx.log.warning("no tap positions found: %s", why)
+
+    async def _solve(self, cases: list[PowerFlowCase]) -> PowerFlowAnswer:
+        service = f"twin/{self.config.twin}/solve"
+        answer = await self._ctx.ask(service, PowerFlowQuestion(tuple(cases)), TWIN_S)
+        assert isinstance(answer, PowerFlowAnswer)
+        return answer
+
+    async def _move(self, sight: Sight, found: Plan | None, cause: str, reason: str) -> None:
+        if found is None:
+            return
+        assert sight.taps is not None
+        changed = {name: tap for name, tap in found.taps.items() if sight.taps[name] != tap}
+        if not changed:
+            self._say_no_plan("the present taps are the best there are")
+            return
+        self._ctx.log.warning(
+            "%s", words.decision(sight.taps, found.taps, found.after_highest, found.after_lowest)
+        )
+        result = await self._ctx.send(
+            Command(
+                f"grid/{self.config.feeder}/regulators",
+                "set_taps",
+                {"taps": changed},
+                Priority.TAP_CONTROLLER,
+                cause,
+            )
+        )
+        now = self._ctx.clock.now()
+        self._watch.acted(now, found.moves if result.done else 0)
+        if not result.done:
+            self._ctx.log.warning("the regulators did not move: %s", result.reason)
+            return
+        self._moved = words.moves(sight.taps, found.taps)
+        self._last_decision = {
+            "at": now.isoformat(),
+            "reason": reason,
+            "text": words.decision(sight.taps, found.taps, found.after_highest, found.after_lowest),
+            "from": dict(sight.taps),
+            "to": dict(found.taps),
+            "moves": found.moves,
+            "predicted": {
+                "before_max": round(found.before_highest, 4),
+                "before_min": round(found.before_lowest, 4),
+                "after_max": round(found.after_highest, 4),
+                "after_min": round(found.after_lowest, 4),
+            },
+            "limits_hold": found.limit_excess == 0,
+            "target_reached": found.target_excess == 0,
+        }
+        await self._ledger(
+            partial(
+                store.add_operation,
+                instance=self._ctx.name,
+                at=now,
+                steps=found.moves,
+                moves=self._moved,
+            )
+        )
+
+    # -- out ---------------------------------------------------------------------------------------
+
+    def _worst(self, sight: Sight) -> words.Worst:
+        assert self._layout is not None
+        limits = self.config.limits
+        return words.worst(sight.voltages_pu, self._layout.points, limits.low, limits.high)
+
+    def _name(self, house_id: str) -> str:
+        house = self._ctx.houses.get(house_id)
+        return house.name(house_id) if house else house_id
+
+    async def _ledger(self, function: Callable[[Connection], None]) -> None:
+        if self._ctx.virtual:
+            return
+        try:
+            await self._ctx.ledger.run(function)
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or type(error).__name__
+            self._ctx.log.error("moves are not counted beyond a restart: %s", cause)
+
+    async def _status(self, request: Any) -> Mapping[str, Any]:
+        now = self._ctx.clock.now()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return {
+            "state": str(self._watch.state),
+            "why": self._watch.why,
+            "mode": self.config.mode,
+            "limits": {"low": self.config.limits.low, "high": self.config.limits.high},
+            "last_decision": self._last_decision,
+            "operations_today": self._watch.steps_since(midnight),
+            "blind": self._watch.state in (State.STARTING, State.BLIND),
+            "alarm": self._alarm_id if self._watch.alarmed else None,
+        }
+
+    async def probe(self) -> Mapping[str, Any]:
+        """Return the state and what is seen."""
+        sight = await self._sight()
+        return {
+            **await self._status(None),
+            "voltages_pu": {node: round(pu, 4) for node, pu in sight.voltages_pu.items()},
+            "taps": dict(sight.taps or {}),
+        }
+
+
+def _advance(steps: Any, rows: Any) -> Any:
+    """Send solutions into a planning; returns its next cases, or the plan it ends with."""
+    try:
+        return steps.send(rows)
+    except StopIteration as end:
+        return end.value
+
+
+def _alarm_id(instance: str, at: datetime) -> str:
+    return hashlib.sha256(f"{instance}/voltage/{at.isoformat()}".encode()).hexdigest()[:16]
+
+
+@hookimpl
+def hub_plugin_types() -> Mapping[str, type[Plugin[Any]]]:
+    """Register the type `tap_controller`."""
+    return {"tap_controller": TapController}

@@ -1,0 +1,62 @@
+"""What the controller says of what it sees and does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .watch import Point
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The voltage that is farthest outside, or highest if none is."""
+
+    label: str
+    pu: float
+    over: bool
+
+
+def worst(
+    voltages_pu: Mapping[str, float], points: Mapping[str, Point], low_pu: float, high_pu: float
+) -> Worst:
+    """Return the voltage that is farthest outside the limits; ValueError without voltages."""
+    node = max(
+        voltages_pu, key=lambda n: (max(voltages_pu[n] - high_pu, low_pu - voltages_pu[n]), n)
+    )
+    pu = voltages_pu[node]
+    return Worst(points[node].label, pu, over=pu - high_pu >= low_pu - pu)
+
+
+def violation(found: Worst, low_pu: float, high_pu: float, sales: Sequence[str]) -> str:
+    """Return the sentence of a raised alarm; `sales` are descriptions of deliveries under way."""
+    side, limit = ("above", high_pu) if found.over else ("below", low_pu)
+    sentence = f"{found.label} has {found.pu:.3f} p.u., {side} the limit of {limit:g} p.u."
+    if sales:
+        sentence += f" Energy is being delivered: {', '.join(sales)}."
+    return sentence
+
+
+def moves(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    """Return `reg_a 7 to -2, reg_b 6 to 0`; what stays is left out."""
+    changed = [
+        f"{name} {before[name]} to {tap}" for name, tap in after.items() if before[name] != tap
+    ]
+    return ", ".join(changed)
+
+
+def decision(
+    before: Mapping[str, int], after: Mapping[str, int], highest_pu: float, lowest_pu: float
+) -> str:
+    """Return what is going to be done and what it is expected to lead to."""
+    return (
+        f"Moving {moves(before, after)}: voltages between {lowest_pu:.3f} and "
+        f"{highest_pu:.3f} p.u. are expected."
+    )
+
+
+def restored(highest: Worst, moved: str | None) -> str:
+    """Return the sentence of a cleared alarm."""
+    how = f" after moving {moved}" if moved else ""
+    peak = f"the highest is {highest.pu:.3f} p.u. at {highest.label}"
+    return f"Voltages are within limits again{how}: {peak}."
