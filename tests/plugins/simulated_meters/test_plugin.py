@@ -1,0 +1,197 @@
+"""Simulated meters in a hub in virtual time, read back through their own payloads."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from hub.api import Context, MeteringPoints, Plugin, PluginConfig, PluginStatus, Reading
+from hub.core import Hub
+from hub.link import LinkMessage, LinkOptions
+from hub.testing import Recording, in_virtual_time, running
+
+URL = "mqtt://127.0.0.1:1883"
+
+
+class Feeder(Plugin[PluginConfig]):
+    """Publishes metering points every second; the test turns the supply of house1 off and on."""
+
+    supplied = True
+
+    async def start(self, ctx: Context) -> None:
+        self.ctx = ctx
+        self.supplied = True
+        ctx.every(1.0, self.step)
+
+    async def step(self) -> None:
+        now = self.ctx.clock.now()
+        house_v, house_w = (240.0, 1200.0) if self.supplied else (0.0, 0.0)
+        points = MeteringPoints(
+            feeder="grid",
+            at=now,
+            feeder_time=now,
+            elapsed_s=60.0,
+            devices=("house1", "park", "park", "head", "head", "head"),
+            phases=("", "b", "c", "a", "b", "c"),
+            voltages_v=[house_v, 2400.0, 2401.0, 2400.0, 2401.0, 2402.0],
+            powers_w=[house_w, -6000.0, -6000.0, 1000.0, -5000.0, -5000.0],
+            powers_var=[400.0, 0.0, 0.0, 100.0, 0.0, 0.0],
+        )
+        self.ctx.publish(points)
+
+
+def yaml(**options: object) -> str:
+    settings = "".join(f", {key}: {value}" for key, value in options.items())
+    return (
+        "hub: {time_lapse: 60}\n"
+        "houses: {house1: {bus: 671.1}, park: {bus: 646.2.3}}\n"
+        "plugins:\n"
+        "  grid: {use: feeder}\n"
+        f"  sim: {{use: simulated_meters{settings}}}\n"
+        "  meters: {use: smart_meter_mqtt, stale_after: 5s}\n"
+    )
+
+
+def simulate(
+    folder: Path, text: str, program: Callable[[Hub, Recording], Awaitable[Any]]
+) -> list[Any]:
+    """Run a program on a hub in virtual time; return everything that was published."""
+
+    async def run() -> list[Any]:
+        async with running(folder, text, types={"feeder": Feeder}) as hub:
+            record = Recording(hub)
+            await program(hub, record)
+            return record.messages
+
+    return in_virtual_time(run)
+
+
+def feeder(hub: Hub) -> Feeder:
+    plugin = hub.plugins["grid"].plugin
+    assert isinstance(plugin, Feeder)
+    return plugin
+
+
+def readings(messages: list[Any], device: str, quantity: str) -> list[Reading]:
+    return [
+        m
+        for m in messages
+        if isinstance(m, Reading) and (m.device, m.quantity) == (device, quantity)
+    ]
+
+
+async def ten_seconds(_hub: Hub, _record: Recording) -> None:
+    await asyncio.sleep(10.5)
+
+
+def test_readings_are_what_is_true_at_the_meters(tmp_path: Path):
+    messages = simulate(tmp_path, yaml(), ten_seconds)
+    assert [r.value for r in readings(messages, "house1", "power")] == [1200.0] * 10
+    assert readings(messages, "house1", "voltage")[-1].value == 240.0
+    assert readings(messages, "head", "power")[-1].value == -9000.0
+    assert readings(messages, "head", "power_b")[-1].value == -5000.0
+    assert readings(messages, "park", "power")[-1].value == -12000.0
+    assert readings(messages, "park", "voltage_c")[-1].value == 2401.0
+    assert not readings(messages, "park", "voltage_a")
+
+
+def test_counters_run_on_the_feeders_time(tmp_path: Path):
+    """1200 W over ten feeder minutes are 200 Wh."""
+    messages = simulate(tmp_path, yaml(), ten_seconds)
+    assert [r.value for r in readings(messages, "house1", "energy_import")] == [
+        20.0 * step for step in range(1, 11)
+    ]
+    assert readings(messages, "head", "energy_export")[-1].value == 1500.0
+    assert readings(messages, "head", "energy_import")[-1].value == 0.0
+
+
+def test_a_reading_has_the_time_of_its_measurement(tmp_path: Path):
+    messages = simulate(tmp_path, yaml(), ten_seconds)
+    points = [m.at for m in messages if isinstance(m, MeteringPoints)]
+    assert [r.at for r in readings(messages, "house1", "power")] == points
+
+
+def test_two_runs_with_chance_are_the_same(tmp_path: Path):
+    text = yaml(accuracy_percent=0.5, clock_error="3s", loss_percent=30)
+    runs = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        messages = simulate(folder, text, ten_seconds)
+        runs.append([repr(m) for m in messages if isinstance(m, Reading)])
+    assert runs[0] == runs[1]
+    assert 0 < len(readings(messages, "house1", "power")) < 10
+    power_w = readings(messages, "house1", "power")[-1].value
+    assert power_w != 1200.0
+    assert abs(power_w - 1200.0) <= 6.0
+
+
+def test_lost_messages_lose_no_energy(tmp_path: Path):
+    messages = simulate(tmp_path, yaml(loss_percent=50), ten_seconds)
+    counts = readings(messages, "house1", "energy_import")
+    assert len(counts) < 10
+    first = messages.index(next(m for m in messages if isinstance(m, MeteringPoints)))
+    minutes = [m.at for m in messages[first:] if isinstance(m, MeteringPoints)]
+    assert [c.value for c in counts] == [20.0 * (minutes.index(c.at) + 1) for c in counts]
+
+
+def test_a_meter_speaks_at_its_interval_and_at_once_when_supply_is_lost(tmp_path: Path):
+    async def program(hub: Hub, _record: Recording) -> None:
+        await asyncio.sleep(6.5)
+        feeder(hub).supplied = False
+        await asyncio.sleep(2)
+
+    messages = simulate(tmp_path, yaml(interval="5s"), program)
+    voltages = readings(messages, "house1", "voltage")
+    assert [r.value for r in voltages] == [240.0, 240.0, 0.0]
+    assert [round((r.at - voltages[0].at).total_seconds()) for r in voltages] == [0, 5, 6]
+
+
+def test_a_meter_without_supply_goes_on_by_its_backup_and_then_offline(tmp_path: Path):
+    async def program(hub: Hub, _record: Recording) -> None:
+        await asyncio.sleep(2.5)
+        feeder(hub).supplied = False
+        await asyncio.sleep(10)
+        feeder(hub).supplied = True
+        await asyncio.sleep(3)
+
+    messages = simulate(tmp_path, yaml(backup="4m"), program)
+    voltages = [r.value for r in readings(messages, "house1", "voltage")]
+    assert voltages == [240.0] * 2 + [0.0] * 4 + [240.0] * 3
+    states = [m for m in messages if isinstance(m, PluginStatus) and m.plugin == "meters"]
+    assert "house1 has gone offline" in [m.reason for m in states]
+    assert states[-1].reason == ""
+
+
+def test_birth_is_retained_and_farewell_is_said(tmp_path: Path):
+    heard: list[LinkMessage] = []
+
+    async def run() -> None:
+        async with running(tmp_path, yaml(), types={"feeder": Feeder}) as hub:
+            await asyncio.sleep(1.5)
+            link = hub.loopback.connect(LinkOptions(URL, "test"))
+            link.subscribe("tele/house1/LWT", heard.append)
+            await asyncio.sleep(1)
+        await asyncio.sleep(0)
+
+    in_virtual_time(run)
+    assert heard == [
+        LinkMessage("tele/house1/LWT", b"Online", retained=True),
+        LinkMessage("tele/house1/LWT", b"Offline"),
+    ]
+
+
+async def test_counters_go_on_after_a_restart(tmp_path: Path, unused_tcp_port: int):
+    """On the wall clock, with a broker: what a meter counted outlives the hub."""
+    text = yaml(broker=f"mqtt://127.0.0.1:{unused_tcp_port}").replace(
+        "stale_after", f"broker: 'mqtt://127.0.0.1:{unused_tcp_port}', stale_after"
+    )
+    text += f"  broker: {{use: mqtt_broker, port: {unused_tcp_port}}}\n"
+    counts = []
+    for _ in range(2):
+        async with running(tmp_path, text, types={"feeder": Feeder}) as hub:
+            record = Recording(hub, "reading/house1/energy_import")
+            await record.until(lambda messages: len(messages) >= 2)
+            counts += [m.value for m in record.messages if isinstance(m, Reading)]
+    assert counts == sorted(set(counts))
+    assert counts[-1] >= 80.0
