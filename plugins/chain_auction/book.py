@@ -1,7 +1,7 @@
 """The market as its events tell it: orders, trades, strikes.
 
-A fold over events, so after a reorganisation it is simply folded anew. Pure. Prices are wei per kWh,
-quantities Wh, times seconds since the epoch.
+A fold over events, so after a reorganisation it is simply folded anew. Pure. Prices are wei per
+kWh, quantities Wh, times seconds since the epoch.
 """
 
 from __future__ import annotations

@@ -45,6 +45,10 @@ class AlreadySent(MarketError):
     """The node has this transaction, or one with its nonce: its receipt tells."""
 
 
+class Underpriced(MarketError):
+    """Its fees are too low for now, or too close to those of the version the node has."""
+
+
 class Chain:
     """One node and one contract on it."""
 
@@ -159,9 +163,10 @@ class Chain:
     async def fees(self) -> tuple[int, int]:
         """A fee cap that lasts through rising prices, and a tip; both in wei per gas."""
         with self._guarded():
-            block = await self._web3.eth.get_block("latest")
+            history = await self._web3.eth.fee_history(1, "latest", [])
             tip = int(await self._web3.eth.max_priority_fee)
-        return 2 * int(block.get("baseFeePerGas", 0)) + tip, tip
+        # The last entry is that of the block to come.
+        return 2 * int(history["baseFeePerGas"][-1]) + tip, tip
 
     def encode(self, function: str, *args: Any) -> TxParams:
         """A call of the contract as a transaction without fees."""
@@ -240,8 +245,8 @@ class Chain:
             return AlreadySent(words)
         if "insufficient funds" in lower or "insufficientfunds" in lower:
             return Refused("the wallet does not hold enough coin for the payment and the fees")
-        if "underpriced" in lower:
-            return AlreadySent(words)
+        if "underpriced" in lower or "less than block base fee" in lower:
+            return Underpriced(words)
         return Unreachable(f"{self._label} refused: {words[:200]}")
 
 

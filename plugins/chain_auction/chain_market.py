@@ -30,13 +30,14 @@ from .tables import Ledger
 
 @dataclass(slots=True)
 class Surroundings:
-    """What the hub lends: its ledger, clock, locks and log."""
+    """What the hub lends: its ledger, clock, locks and log, and a thread for what takes long."""
 
     ledger: Ledger
     now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     new_lock: Callable[[], AbstractAsyncContextManager[object]]
     log: logging.Logger
+    run_blocking: Callable[..., Awaitable[Any]]
 
 
 @dataclass(slots=True)
@@ -70,9 +71,11 @@ class ChainMarket:
                 f"{place.where}.chain_id: expected chain {self.settings.chain_id}, "
                 f"but the node is on chain {chain_id}"
             )
-        self.keyring = keyring(
-            self.settings.keys, embedded=place.embedded, chain_id=chain_id, where=place.where
-        )
+        # Deriving a key takes a tenth of a second, reading the interface two.
+        self.keyring = await self.hub.run_blocking(
+            keyring, self.settings.keys, embedded=place.embedded, chain_id=chain_id,
+            where=place.where,
+        )  # fmt: skip
         await self._send_lost_again(chain_id)
         self._row = await deployment.find_market(
             self.chain, self.hub.ledger, place, self.artefact, chain_id, self.hub.log.warning
@@ -80,7 +83,7 @@ class ChainMarket:
         self._sender = self._make_sender(self._row.id, chain_id)
         if not self._row.contract:
             await self._deploy()
-        self.chain.use(self._row.contract)
+        await self.hub.run_blocking(self.chain.use, self._row.contract)
         self.facts = await self._read_facts(chain_id)
         await self._sender.resume()
         self._reader = LogReader(

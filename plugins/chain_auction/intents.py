@@ -7,7 +7,6 @@ Every function takes the connection that `Ledger.run` gives it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -126,15 +125,6 @@ def replace_bytes(
         .values(
             raw=raw, tx=tx, sent_at=sent_at, earlier_txs=" ".join((*intent.earlier_txs, intent.tx))
         )
-    )
-
-
-def touch(connection: Connection, chain: int, intent_ids: Sequence[str], sent_at: float) -> None:
-    """Note that intents were sent again."""
-    connection.execute(
-        update(intents)
-        .where(intents.c.chain == chain, intents.c.id.in_(intent_ids))
-        .values(sent_at=sent_at)
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -38,6 +39,7 @@ class Keyring:
         return f"Keyring(operator={self.operator.address}, oracle={self.oracle.address})"
 
 
+@cache
 def dev_account(index: int) -> LocalAccount:
     """One of the accounts that development nodes make."""
     Account.enable_unaudited_hdwallet_features()
@@ -83,21 +85,23 @@ def keyring(settings: KeySettings, *, embedded: bool, chain_id: int, where: str)
 
 def _dev_keyring(settings: KeySettings, given: Mapping[str, LocalAccount]) -> Keyring:
     """Keys for the embedded chain. A house with a wallet or key of its own in hub.yaml keeps it."""
-    count = FIRST_HOUSE + len(settings.houses) + SPARE_ACCOUNTS
-    accounts = [dev_account(i) for i in range(count)]
-    by_address = {account.address: account for account in (*accounts, *given.values())}
-    addresses = {}
+    addresses: dict[str, str] = {}
+    accounts = list(given.values())
+    if settings.wallets:
+        # A wallet named in hub.yaml may be one of the chain's own accounts, key and all.
+        count = FIRST_HOUSE + len(settings.houses) + SPARE_ACCOUNTS
+        accounts += [dev_account(i) for i in range(count)]
     for i, house in enumerate(settings.houses):
         if house in given:
             addresses[house] = given[house].address
         elif house in settings.wallets:
             addresses[house] = to_checksum_address(settings.wallets[house])
         else:
-            addresses[house] = accounts[FIRST_HOUSE + i].address
-    held: dict[str, LocalAccount] = {
-        a: by_address[a] for a in addresses.values() if a in by_address
-    }
-    return Keyring(accounts[OPERATOR], accounts[ORACLE], addresses, held)
+            accounts.append(dev_account(FIRST_HOUSE + i))
+            addresses[house] = accounts[-1].address
+    by_address = {str(account.address): account for account in accounts}
+    held = {a: by_address[a] for a in addresses.values() if a in by_address}
+    return Keyring(dev_account(OPERATOR), dev_account(ORACLE), addresses, held)
 
 
 def _given(settings: KeySettings, where: str) -> dict[str, LocalAccount]:

@@ -109,6 +109,11 @@ class AnvilNode:
                 shutil.copyfile(self._state, self._good)
         self._pid.unlink(missing_ok=True)
 
+    def wait_for_end(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """Wait until a process that was killed is gone."""
+        if self._process is not None:
+            self._process.wait(timeout_s)
+
     def keep_good_state(self) -> None:
         """Keep a copy of the state file if it is whole, for the case that a crash cuts it short."""
         if _readable(self._state):
@@ -154,7 +159,7 @@ class AnvilNode:
         except (OSError, ValueError):
             return
         command = subprocess.run(  # noqa: S603
-            ["ps", "-o", "args=", "-p", str(pid)],  # noqa: S607
+            ["ps", "-ww", "-o", "args=", "-p", str(pid)],  # noqa: S607
             capture_output=True, text=True, check=False,
         ).stdout  # fmt: skip
         if str(self._state) in command:

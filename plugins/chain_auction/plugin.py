@@ -219,8 +219,9 @@ class ChainAuction(Plugin[Config]):
         # web3 takes two seconds to import: on a thread, and only where there is a chain.
         module = await ctx.run_blocking(importlib.import_module, ".chain_market", __package__)
         hub = module.Surroundings(
-            ctx.ledger, lambda: ctx.clock.now().timestamp(), ctx.clock.sleep, asyncio.Lock, ctx.log
-        )
+            ctx.ledger, lambda: ctx.clock.now().timestamp(), ctx.clock.sleep, asyncio.Lock, ctx.log,
+            ctx.run_blocking,
+        )  # fmt: skip
         market = module.ChainMarket(self._chain_settings(), compiled, hub)
         self._market = market
         await market.open()

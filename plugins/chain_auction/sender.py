@@ -21,7 +21,7 @@ from hexbytes import HexBytes
 from web3.types import TxParams, TxReceipt
 
 from . import intents
-from .chain import AlreadySent, Chain, sign
+from .chain import AlreadySent, Chain, Underpriced, sign
 from .chain_settings import SenderSettings
 from .coin import coin
 from .intents import Intent
@@ -111,8 +111,8 @@ class Sender:
     async def _first_broadcast(self, intent: Intent) -> None:
         try:
             await self.chain.send(intent.raw)
-        except AlreadySent:
-            pass
+        except (AlreadySent, Underpriced):
+            pass  # on its way already, or waiting for fees that `look_after` raises
         except Refused:
             await self.ledger.run(
                 partial(intents.remove, chain=self.chain_key, intent_id=intent.id)
@@ -187,10 +187,10 @@ class Sender:
                     self.log.error("%s", reason)
                 continue
             age_s = self.now() - intent.sent_at
-            if age_s >= self.settings.replace_after_s:
-                await self._replace(intent)
-            elif age_s >= self.settings.resend_after_s:
-                await self._resend(intent)
+            if age_s >= self.settings.resend_after_s:
+                dear_enough = await self._resend(intent)
+                if not dear_enough or age_s >= self.settings.replace_after_s:
+                    await self._replace(intent)
 
     async def resume(self) -> None:
         """After a start: send everything again that has no receipt, in order."""
@@ -209,23 +209,23 @@ class Sender:
             self.log.warning("%d transactions after block %d are looked for again", count, block)
             await self.resume()
 
-    async def _resend(self, intent: Intent) -> None:
+    async def _resend(self, intent: Intent) -> bool:
+        """Send the same bytes again; returns whether their fees are high enough."""
         try:
             await self.chain.send(intent.raw)
+        except Underpriced:
+            return False
         except AlreadySent:
             pass
         except Refused as refusal:
             self.log.error("%s cannot be sent again: %s", intent.what, refusal)
-        await self.ledger.run(
-            partial(intents.touch, chain=self.chain_key, intent_ids=[intent.id], sent_at=self.now())
-        )
+        return True
 
     async def _replace(self, intent: Intent) -> None:
         """Send it anew with the same nonce and higher fees, within the limit."""
         account = self._accounts.get(intent.sender)
         done = self._replacements.get(intent.id, 0)
         if account is None or done >= MAX_REPLACEMENTS:
-            await self._resend(intent)
             return
         fields = TypedTransaction.from_bytes(HexBytes(intent.raw)).as_dict()
         fee_now, tip_now = await self.chain.fees()
@@ -233,7 +233,6 @@ class Sender:
         tip = max(tip_now, -(-fields["maxPriorityFeePerGas"] * BUMP_PERMILLE // 1000))
         if fee > self.settings.max_fee_wei:
             self.log.warning("%s waits: fees are above max_fee_gwei", intent.what)
-            await self._resend(intent)
             return
         keep = ("to", "data", "value", "chainId", "nonce", "gas", "type", "accessList")
         again = {key: fields[key] for key in keep if key in fields}
@@ -248,7 +247,7 @@ class Sender:
         self._replacements[intent.id] = done + 1
         self.log.info("%s: replaced %s by %s with higher fees", intent.what, intent.tx, tx_hash)
         # Sent already: the earlier version was mined meanwhile, its receipt is found next time.
-        with suppress(AlreadySent):
+        with suppress(AlreadySent, Underpriced):
             await self.chain.send(raw)
 
     async def keep_foreign(self, tx_hashes: set[str], head_block: int, kept_blocks: int) -> None:

@@ -1,0 +1,135 @@
+"""The embedded chain as a process: its port, its state file, its end."""
+
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from plugins.chain_auction.node import AnvilNode, NodeSettings, find_binary
+from plugins.chain_auction.problems import Misconfigured
+from tests.plugins.chain_auction.rpc import block_number, rpc, send_coin
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def own_node(node_settings: NodeSettings):
+    node = AnvilNode(node_settings)
+    yield node
+    node.stop()
+
+
+def test_blocks_survive_an_orderly_stop(own_node: AnvilNode):
+    own_node.start()
+    for _ in range(3):
+        send_coin(own_node.url)
+    own_node.stop()
+    assert not own_node.running
+    own_node.start()
+    assert block_number(own_node.url) == 3
+
+
+def test_a_port_in_use_is_named_with_its_key(node_settings: NodeSettings):
+    taken = socket.create_server((node_settings.host, node_settings.port))
+    with taken, pytest.raises(Misconfigured) as refused:
+        AnvilNode(node_settings).start()
+    assert f"127.0.0.1:{node_settings.port}" in str(refused.value)
+    assert "set plugins.market.port" in str(refused.value)
+
+
+def test_a_missing_binary_says_what_to_do(tmp_path: Path):
+    with pytest.raises(Misconfigured, match="run: make"):
+        find_binary(tmp_path)
+
+
+def test_a_node_left_behind_by_a_killed_hub_is_ended_with_its_state(node_settings: NodeSettings):
+    # Another process starts the node and vanishes without a word, as a killed hub does.
+    killed_hub = (
+        "import os, pickle, sys; from plugins.chain_auction.node import AnvilNode; "
+        "AnvilNode(pickle.loads(bytes.fromhex(sys.argv[1]))).start(); os._exit(1)"
+    )
+    root = Path(__file__).parents[3]
+    settings = pickle.dumps(node_settings).hex()
+    subprocess.run([sys.executable, "-c", killed_hub, settings], cwd=root, check=False)
+    node = AnvilNode(node_settings)
+    send_coin(node.url)
+    node.start()
+    try:
+        assert block_number(node.url) == 1
+    finally:
+        node.stop()
+
+
+def test_the_pid_of_another_program_is_left_alone(node_settings: NodeSettings):
+    node_settings.state_dir.mkdir()
+    (node_settings.state_dir / "anvil.pid").write_text(str(os.getpid()))
+    node = AnvilNode(node_settings)
+    node.start()
+    node.stop()
+
+
+def test_a_state_file_cut_short_falls_back_to_its_last_whole_copy(own_node: AnvilNode):
+    own_node.start()
+    send_coin(own_node.url)
+    own_node.stop()  # leaves a whole copy
+    state = own_node.settings.state_dir / "anvil-state.json"
+    state.write_bytes(state.read_bytes()[: state.stat().st_size // 2])
+    notes = own_node.start()
+    assert len(notes) == 1
+    assert "cut short" in notes[0]
+    assert "last whole copy" in notes[0]
+    assert block_number(own_node.url) == 1
+    assert list(own_node.settings.state_dir.glob("anvil-state.corrupt-*.json"))
+
+
+def test_without_a_whole_copy_a_new_chain_begins_and_says_so(own_node: AnvilNode):
+    own_node.settings.state_dir.mkdir()
+    (own_node.settings.state_dir / "anvil-state.json").write_text('{"block": ')
+    notes = own_node.start()
+    assert "a new chain begins" in notes[0]
+    assert block_number(own_node.url) == 0
+
+
+def test_the_good_copy_is_kept_while_it_runs(own_node: AnvilNode):
+    own_node.start()
+    send_coin(own_node.url)
+    state = own_node.settings.state_dir / "anvil-state.json"
+    wait_for(state.exists)
+    own_node.keep_good_state()
+    assert (own_node.settings.state_dir / "anvil-state.good.json").exists()
+
+
+def test_a_killed_node_is_seen_as_dead_and_starts_again(own_node: AnvilNode):
+    own_node.start()
+    pid = own_node.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    own_node.wait_for_end()
+    assert not own_node.running
+    own_node.start()
+    assert own_node.running
+
+
+def test_history_is_not_kept_on_disk_by_default(node_settings: NodeSettings):
+    assert node_settings.prune
+    assert "--prune-history" in AnvilNode(node_settings)._command()
+    assert "--prune-history" not in AnvilNode(replace(node_settings, prune=False))._command()
+
+
+def test_it_answers_on_loopback_with_the_wanted_chain_id(own_node: AnvilNode):
+    own_node.start()
+    assert int(rpc(own_node.url, "eth_chainId"), 16) == 31337
+    assert own_node.url.startswith("http://127.0.0.1:")
