@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 from dss import DSSException
-from numpy.typing import NDArray
 from opendssdirect import dss
 
 from . import circuit_reader
+from .branch_flows import BranchFlows
 from .dss_errors import one_line, user_errors
 from .protocol import (
     Circuit,
@@ -63,7 +63,7 @@ class OpenDssEngine:
         self._local_regulators = True
         self._taps: dict[str, int] = {}
         self._faults: set[str] = set()
-        self._index_circuit: _Index
+        self._flows: BranchFlows
         self._set_w: FloatArray = np.empty(0)
         self._set_ratio: FloatArray = np.empty(0)
 
@@ -100,7 +100,7 @@ class OpenDssEngine:
 
     def _read_circuit(self) -> Circuit:
         self.circuit = circuit_reader.read_circuit(self._dss)
-        self._index_circuit = _Index(self._dss, self.circuit)
+        self._flows = BranchFlows(self._dss, self.circuit)
         self._set_w = np.array([load.power_w for load in self.circuit.loads])
         self._set_ratio = np.full(len(self._set_w), np.nan)
         self._taps = self._read_taps()
@@ -249,10 +249,9 @@ class OpenDssEngine:
     def _read_solution(self, problem: str | None) -> Solution:
         if self._local_regulators:
             self._taps = self._read_taps()
-        index = self._index_circuit
         volts: ComplexArray = np.array(self._arrays.AllBusVolts).view(np.complex128)
-        flows = np.asarray(self._arrays.PDElements.AllPowers) * 1000
-        losses = np.asarray(self._arrays.Losses)
+        flows_va = np.asarray(self._arrays.PDElements.AllPowers).view(np.complex128) * 1000
+        first_va = self._flows.first_terminals_va(flows_va)
         voltages_pu = np.abs(volts) / self.circuit.node_bases_v
         if problem is None and not np.isfinite(voltages_pu).all():
             problem = "the power flow gave voltages that are not numbers"
@@ -260,10 +259,10 @@ class OpenDssEngine:
             volts=volts,
             voltages_pu=voltages_pu,
             taps=dict(self._taps),
-            element_w=index.first_terminals(flows[0::2]),
-            element_var=index.first_terminals(flows[1::2]),
-            source_va=index.head_va(flows, self._dss),
-            losses_va=complex(float(losses[0]), float(losses[1])),
+            element_w=first_va.real,
+            element_var=first_va.imag,
+            source_va=self._flows.head_va(flows_va, self._dss),
+            losses_va=self._flows.losses_va(flows_va),
             converged=problem is None,
             iterations=int(self._dss.Solution.Iterations()),
             problem=problem,
@@ -299,45 +298,3 @@ def _fault_nodes(fault: FaultSpec) -> tuple[list[int], list[int]]:
 
 def _join(bus: str, nodes: Sequence[int]) -> str:
     return bus + "".join(f".{node}" for node in nodes)
-
-
-class _Index:
-    """Where the first terminals and the head lie in the flat array of all branch powers."""
-
-    def __init__(self, dss: Any, circuit: Circuit) -> None:
-        conductors = np.asarray(dss.PDElements.AllNumConductors(), dtype=np.intp)
-        terminals = np.asarray(dss.PDElements.AllNumTerminals(), dtype=np.intp)
-        starts = np.concatenate(([0], np.cumsum(conductors * terminals)[:-1])).astype(np.intp)
-        self._columns: NDArray[np.intp] = np.concatenate(
-            [np.arange(s, s + n) for s, n in zip(starts, conductors, strict=True)]
-        )
-        self._rows: NDArray[np.intp] = np.concatenate(([0], np.cumsum(conductors)[:-1]))
-        name, terminal = circuit_reader.head_element(dss)
-        dss.Circuit.SetActiveElement(name)
-        count = int(dss.CktElement.NumConductors())
-        order = dss.CktElement.NodeOrder()[(terminal - 1) * count : terminal * count]
-        self._head_name = name
-        self._head_phases = np.array([node - 1 for node in order[:3] if node in (1, 2, 3)])
-        # Power enters the feeder through the head: out of a transformer's secondary and out of
-        # the source, into the first terminal of a line.
-        self._head_sign = 1.0 if name.startswith("line.") and terminal == 1 else -1.0
-        self._head_start: int | None = None
-        if name in circuit.elements:
-            row = circuit.elements.index(name)
-            self._head_start = int(starts[row]) + (terminal - 1) * count
-
-    def first_terminals(self, values: FloatArray) -> FloatArray:
-        """Sum the conductors of each element's first terminal."""
-        return np.asarray(np.add.reduceat(values[self._columns], self._rows))
-
-    def head_va(self, flows: FloatArray, dss: Any) -> ComplexArray:
-        """Return what enters the feeder, per phase, in VA."""
-        if self._head_start is None:
-            dss.Circuit.SetActiveElement(self._head_name)
-            flows, start = np.asarray(dss.CktElement.Powers()) * 1000, 0
-        else:
-            start = self._head_start
-        pairs = flows.view(np.complex128)[start : start + len(self._head_phases)]
-        result = np.zeros(3, dtype=np.complex128)
-        result[self._head_phases] = self._head_sign * pairs
-        return result

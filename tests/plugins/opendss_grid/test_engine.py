@@ -63,6 +63,20 @@ def test_source_power_and_losses_agree_with_the_published_solution(published) ->
     assert solution.losses_va.real == pytest.approx(figures["losses_w"], rel=0.002)
 
 
+def test_branch_powers_and_losses_add_up(engine: OpenDssEngine) -> None:
+    """What one branch passes on, the next ones take: at 632, a bus without load."""
+    solution = engine.solve()
+    flow = dict(zip(engine.circuit.elements, solution.element_w, strict=True))
+    passed_on = flow["line.632_645"] + flow["line.632_633"] + flow["line.632_670"]
+    assert flow["line.650_632"] == pytest.approx(passed_on, rel=0.03)
+    assert flow["line.650_632"] > passed_on
+    own = engine._dss.Circuit.Losses()
+    assert solution.losses_va == pytest.approx(complex(*own), rel=1e-9)
+    taken = sum(engine.load_powers(row).sum() for row in range(len(engine.circuit.loads)))
+    balance = solution.source_va.real.sum() - taken.real - solution.losses_va.real
+    assert balance == pytest.approx(0, abs=20)
+
+
 def test_own_regulators_settle_where_commanded_ones_stay(engine: OpenDssEngine) -> None:
     assert engine.solve().taps == {"reg_a": 9, "reg_b": 6, "reg_c": 9}
     engine.use_local_regulators(False)
