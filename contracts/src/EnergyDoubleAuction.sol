@@ -43,8 +43,13 @@ contract EnergyDoubleAuction is Placing, Matching, Settling {
         _send(accountId, msg.sender, amount);
     }
 
+    /// @dev Coins without a purpose are refused: see {deposit}.
+    receive() external payable {
+        revert WrongNativeAmount(msg.value, 0);
+    }
+
     /// @dev Everything of {IMarketDesk}: the desk's code on this contract's state.
-    fallback() external {
+    fallback() external payable {
         address desk = _desk;
         assembly {
             calldatacopy(0, 0, calldatasize())
