@@ -60,7 +60,7 @@ class Chain:
     def __init__(self, at: int = GENESIS_SECONDS, chain_id: int = 31_337) -> None:
         self.chain_id = chain_id
         self.block = BlockEnv(number=1, timestamp=at, gas_limit=2**40)
-        env = Env(cfg=CfgEnv(chain_id=chain_id, limit_contract_code_size=2**16), block=self.block)
+        env = Env(cfg=CfgEnv(chain_id=chain_id), block=self.block)
         self.evm = EVM(env=env, gas_limit=2**40, spec_id=HARDFORK)
 
     @property

@@ -64,6 +64,21 @@ class Market(Trading, Rounds, Settlement):
         equal("indicative", tuple(view("indicative", 10_000)), reference.indicative())
         for trade in reference.trades.values():
             self._check_trade_view(trade)
+        self._check_listings()
+
+    def _check_listings(self) -> None:
+        """A trader's orders, and the pending trades of the last order that has any."""
+        count = len(self.reference.orders)
+        trader = self.traders[count % TRADERS].address
+        mine = [order.id for order in self.reference.orders if order.trader == trader]
+        listed, next_id = self.view("ordersOf", trader, 1, count + 1)
+        equal("orders of a trader", ([order[0] for order in listed], next_id), (mine, 0))
+        pending = [t for t in self.reference.trades.values() if t.state is TradeState.PENDING]
+        if pending:
+            order, number = pending[-1].bid, pending[-1].id >> 64
+            ids = {t.id for t in pending if t.bid is order and t.id >> 64 == number}
+            found, _ = self.view("pendingTrades", order.id, number, 1, count + 1)
+            equal("pending trades", set(found), ids)
 
     def _check_order_view(self, order: Order) -> None:
         got = self.view("order", order.id)

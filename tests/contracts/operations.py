@@ -71,7 +71,8 @@ def eighths(rng: random.Random) -> int:
 def settle(rng: random.Random) -> tuple[Any, ...]:
     amounts = eighths(rng), eighths(rng)
     pending = rng.randrange(8) > 0
-    return rng.randrange(ANY), pending, *amounts, rng.randrange(2), spoilt(rng, 6, 3)
+    way = rng.choice([0, 0, 1, 1, 2])
+    return rng.randrange(ANY), pending, *amounts, way, spoilt(rng, 7, 3)
 
 
 def settle_batch(rng: random.Random) -> tuple[Any, ...]:
@@ -96,6 +97,7 @@ MAKERS: dict[str, tuple[int, Maker]] = {
     "finish": (6, pages),
     "stop": (2, lambda rng: (rng.randint(1, 4),)),
     "abort": (1, lambda _: ()),
+    "rotate": (1, lambda rng: (rng.choice([-1, 0, 300, 5_000]),)),
     "params": (1, params),
     "settle": (16, settle),
     "settle_batch": (4, settle_batch),
@@ -114,7 +116,7 @@ IN_ROUND = ("settle", "settle", "cancel_resting", "place", "prune", "expire", "p
 
 def in_round(rng: random.Random) -> tuple[Any, ...]:
     name = rng.choice(IN_ROUND)
-    return rng.randint(1, 3), name, *MAKERS[name][1](rng)
+    return rng.randint(1, 2), name, *MAKERS[name][1](rng)
 
 
 def random_operations(seed: int, count: int) -> list[Operation]:

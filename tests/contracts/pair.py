@@ -39,8 +39,6 @@ class Pair:
         self.traders = [Key(100 + i) for i in range(TRADERS)]
         self.meters = [Key(200 + i) for i in range(TRADERS)]
         self.nonces = [0] * TRADERS
-        self.sequence = 0
-        self.used: list[int] = []
         self.rebuilt: dict[int, int] = {}
         """Resting Wh by order, from events alone."""
         self.reached: Counter[str] = Counter()

@@ -99,6 +99,7 @@ class Trade:
     ask: Order
     qty: int
     price: int
+    cleared_at: int
     deadline: int
     state: TradeState = TradeState.PENDING
     posted: int | None = None
@@ -334,7 +335,9 @@ class Reference:
             price = bid.price if plan.pay_as_bid else self.last_mcp
             trade_id = plan.number << 64 | bid.id << 32 | ask.id
             assert trade_id not in self.trades
-            self.trades[trade_id] = Trade(trade_id, bid, ask, qty, price, now + plan.settlement_ttl)
+            self.trades[trade_id] = Trade(
+                trade_id, bid, ask, qty, price, now, now + plan.settlement_ttl
+            )
         return plan
 
     # ---- settlement

@@ -1,19 +1,16 @@
-"""Reports of meters and oracle, batches of them, deadlines, and pairs that never met."""
+"""Settling one trade or many, deadlines, and pairs that never met."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from eth_abi.abi import encode
-
-from tests.contracts import typed_data
-from tests.contracts.evm import Event, abi_type
-from tests.contracts.pair import LOT, ORACLE, STRANGER, Mismatch, Pair, checksum, equal, named
+from tests.contracts.evm import Event
+from tests.contracts.pair import LOT, STRANGER, Mismatch, checksum, equal, named
+from tests.contracts.proofs import Defect, Proofs, Way
 from tests.contracts.reference import Penalty, Refusal, Trade, TradeState
-from tests.contracts.typed_data import Key
 
 
-class Settlement(Pair):
+class Settlement(Proofs):
     """Operations of settlement."""
 
     def _trade(self, pick: int, pending: int) -> Trade | None:
@@ -24,91 +21,27 @@ class Settlement(Pair):
         ]
         return trades[pick % len(trades)] if trades else None
 
-    def _signed(
-        self, signer: Key, trade_id: int, wh: tuple[int, int], window: tuple[int, int], fake: Key
-    ) -> tuple[Any, ...]:
-        self.sequence += 1
-        report = (trade_id, *wh, *window, self.sequence)
-        struct = typed_data.flat(typed_data.REPORT, report)
-        return report, signer.address, fake.sign(typed_data.digest(self.domain, struct))
-
-    def _window(self, trade: Trade) -> tuple[int, int]:
-        start = int(self.view("round", trade.id >> 64)[0])
-        return start, max(start + 1, self.now)
-
-    def _proof(self, reports: list[tuple[Any, ...]]) -> bytes:
-        entry = self.contract.functions["postDelivery"]["inputs"][1]
-        return encode([abi_type(entry) + "[]"], [reports])
-
     def do_settle(
-        self, pick: int, pending: int, delivered: int, received: int, way: int, odd: int
+        self, pick: int, pending: int, delivered: int, received: int, way: int, defect: int
     ) -> None:
-        """Settle by the oracle (way 0) or by both meters (1); `odd` spoils the proof."""
         trade = self._trade(pick, pending)
         if trade is None:
             return
-        window = self._window(trade)
-        seller, buyer = (self._meter(trade.ask.trader), self._meter(trade.bid.trader))
-        wh = self._wh(trade, delivered), self._wh(trade, received)
-        forger = STRANGER if odd == 0 else None
-        about = trade.id + 1 if odd == 1 else trade.id
-        if way == 0:
-            signers = [STRANGER if odd == 2 else ORACLE]
-        else:
-            signers = [seller] if odd == 3 else [buyer] if odd == 4 else [seller, buyer]
-        reports = [
-            self._signed(key, about, self._told(way, key is seller, wh), window, forger or key)
-            for key in signers
-        ]
-        if odd == 5 and self.used:
-            old = self.used[pick % len(self.used)]
-            self.sequence, kept = old - 1, self.sequence
-            reports = [self._signed(ORACLE, about, wh, window, ORACLE)]
-            self.sequence = kept
+        wh = self.measured(trade, delivered), self.measured(trade, received)
+        proof = self.proof(trade, wh, Way(way), Defect(defect), pick)
 
         def predict() -> tuple[Trade, list[Penalty]]:
-            wrong = self._wrong_proof(odd, way, trade)
-            live = self._in_time(trade, wrong)
-            told = (live.posted, wh[1]) if way and odd == 4 and live.posted is not None else wh
-            return live, self.reference.settle(live, told[0] or 0, told[1], self.now)
+            live = self._in_time(trade, proof.wrong)
+            counted = proof.delivered, proof.received
+            return live, self.reference.settle(live, *counted, self.now)
 
-        done = self.both(predict, "settle", trade.id, self._proof(reports), sender=STRANGER)
+        done = self.both(predict, "settle", trade.id, self.encoded(proof.reports), sender=STRANGER)
         if done:
-            if way == 0:
-                self.used.append(self.sequence)
+            self.spend(proof)
             (live, penalties), _, events = done
             self._check_ended(live, penalties, events)
             self._check_penalties(penalties, events)
-
-    def _told(self, way: int, sells: bool, wh: tuple[int, int]) -> tuple[int, int]:
-        """A meter knows its own side; what it says about the other must not count."""
-        if way == 0:
-            return wh
-        return (wh[0], 10**9) if sells else (0, wh[1])
-
-    def _wh(self, trade: Trade, parts: int) -> int:
-        """Metered Wh: in eighths of the trade, and a few Wh that make no lot."""
-        return trade.qty * parts // 8 + parts % 3 * 17
-
-    def _meter(self, trader: str) -> Key:
-        return self.meters[self.trader(trader)]
-
-    def _wrong_proof(self, odd: int, way: int, trade: Trade) -> list[str]:
-        posted = trade.posted is not None
-        match odd:
-            case 0:
-                return ["InvalidSignature"]
-            case 1:
-                return ["WrongTrade"]
-            case 2 if way == 0:
-                return ["SignerNotAuthorized"]
-            case 3 if way == 1:
-                return ["ReceiptMissing"]
-            case 4 if way == 1 and not posted:
-                return ["DeliveryMissing"]
-            case 5 if self.used:
-                return ["SequenceUsed"]
-        return []
+            self.reached["settled by an old key"] += way == Way.OLD_ORACLE
 
     def _in_time(self, trade: Trade, wrong: list[str]) -> Trade:
         try:
@@ -147,21 +80,20 @@ class Settlement(Pair):
         for pick, delivered, received in rows:
             trade = self._trade(pick, pick % 4) or self._trade(pick, 0)
             assert trade
-            deliveries.append((trade.id, self._wh(trade, delivered), self._wh(trade, received)))
-            start = max(start, self._window(trade)[0])
-        self.sequence += 1
-        batch = (start, max(start + 1, self.now), self.sequence, deliveries)
-        signature = ORACLE.sign(typed_data.digest(self.domain, typed_data.batch(*batch)))
+            wh = self.measured(trade, delivered), self.measured(trade, received)
+            deliveries.append((trade.id, *wh))
+            start = max(start, self.window(trade.id)[0])
+        batch, signer, signature = self.batch_signature(start, max(start + 1, self.now), deliveries)
         done = self.both(
             lambda: [self._try_settle(*delivery) for delivery in deliveries],
             "settleBatch",
             batch,
-            ORACLE.address,
+            signer,
             signature,
             sender=STRANGER,
         )
         if done:
-            self.used.append(self.sequence)
+            self.used.setdefault(signer, []).append(batch[2])
             self._check_settled_batch(*done)
 
     def _try_settle(
@@ -196,9 +128,8 @@ class Settlement(Pair):
         trade = self._trade(pick, 1)
         if trade is None:
             return
-        meter = self._meter(trade.ask.trader)
-        wh = self._wh(trade, delivered)
-        signed = self._signed(meter, trade.id, (wh, 0), self._window(trade), meter)
+        wh = self.measured(trade, delivered)
+        signed = self.sign_report(self.meter(trade.ask.trader), trade.id, (wh, 0))
 
         def predict() -> Trade:
             wrong = ["DeliveryAlreadyPosted"] * (trade.posted is not None)
@@ -245,8 +176,7 @@ class Settlement(Pair):
         def predict() -> None:
             raise Refusal("UnknownTrade", "RoundIsOpen")
 
-        wh = (trade.qty, trade.qty)
-        proof = self._proof([self._signed(ORACLE, false_id, wh, self._window(trade), ORACLE)])
-        self.both(predict, "settle", false_id, proof, sender=STRANGER)
+        signed = self.sign_report(self.oracles[-1].key, false_id, (trade.qty, trade.qty))
+        self.both(predict, "settle", false_id, self.encoded([signed]), sender=STRANGER)
         self.both(predict, "expire", false_id, sender=STRANGER)
         self.both(predict, "trade", false_id, sender=STRANGER)

@@ -47,6 +47,7 @@ MUST_REACH = {
     "expire",
     "settleBatch",
     "postDelivery",
+    "settled by an old key",
     "placeBatch",
     "placeSigned",
     "abortRound",
@@ -56,6 +57,8 @@ MUST_REACH = {
     "refused RoundIsOpen",
     "refused UnknownTrade",
     "refused SequenceUsed",
+    "refused SignerRetiredForTrade",
+    "refused NotMeterOfTrade",
     "refused TradeNotPending",
 }
 
