@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from .alarms import CRITICAL, FAULT, OUTAGE, Finding, Register
@@ -9,9 +10,16 @@ from .channels import Channel, Channels, Meter
 from .supply import Judgement, SupplyRules, Verdict, is_dead, judge
 
 
-def phase_subject(phase: str) -> str:
-    """Return the subject of a fault on a phase: `phase_a`, `phase_all` if wiring is unknown."""
-    return f"phase_{phase or 'all'}"
+def phases_subject(phases: Iterable[str]) -> str:
+    """Return the subject of a fault: `phase_a`, `phases_abc`, `phase_all` if wiring is unknown."""
+    letters = "".join(sorted(phases))
+    return f"{'phases' if len(letters) > 1 else 'phase'}_{letters or 'all'}"
+
+
+def phases_of(subject: str) -> frozenset[str]:
+    """Return the phases that a subject names; the empty phase if wiring is unknown."""
+    letters = subject.partition("_")[2]
+    return frozenset({""} if letters == "all" else letters)
 
 
 class OutageAlarms:
@@ -21,6 +29,8 @@ class OutageAlarms:
         self._channels = channels
         self._rules = rules
         self._register = register
+        #: Phases of standing faults on which somebody has voltage again.
+        self._relit: set[str] = set()
 
     @property
     def waiting(self) -> bool:
@@ -35,6 +45,7 @@ class OutageAlarms:
     def check(self, now: datetime) -> list[Finding]:
         """Judge all channels as of now."""
         found = self._clear_faults(now) + self._clear_outages(now)
+        dark: dict[str, Judgement] = {}
         for channel in self._channels:
             if self._explained(channel) or not is_dead(channel, self._rules, now):
                 continue
@@ -43,16 +54,26 @@ class OutageAlarms:
             if judgement.verdict is Verdict.HOUSE:
                 found += self._raise_outage(channel, judgement, now)
             elif judgement.verdict is Verdict.PHASE:
-                found += self._raise_fault(channel, judgement, now)
-        return found
+                dark[channel.phase] = judgement
+        return found + (self._raise_fault(dark, now) if dark else [])
 
     def _explained(self, channel: Channel) -> bool:
         """Whether an alarm stands that accounts for this channel being dead."""
         house = channel.meter.house
-        return (
-            house is None
-            or self._register.get(OUTAGE, house) is not None
-            or self._register.get(FAULT, phase_subject(channel.phase)) is not None
+        if house is None or self._register.get(OUTAGE, house) is not None:
+            return True
+        faults = self._register.of_kind(FAULT)
+        covered = any(channel.phase in phases_of(alarm.subject) for alarm in faults)
+        return covered and not self._lit(channel.phase)
+
+    def _lit(self, phase: str) -> bool:
+        """Whether any house of a phase has voltage."""
+        return any(
+            c.phase == phase
+            and c.meter.house is not None
+            and c.dead_since is None
+            and (c.pu or 0.0) > self._rules.alive_above_pu
+            for c in self._channels
         )
 
     def _raise_outage(self, channel: Channel, judgement: Judgement, now: datetime) -> list[Finding]:
@@ -80,58 +101,54 @@ class OutageAlarms:
             },
         )
 
-    def _raise_fault(self, channel: Channel, judgement: Judgement, now: datetime) -> list[Finding]:
-        dark = [
-            c.meter.house
+    def _raise_fault(self, dark: Mapping[str, Judgement], now: datetime) -> list[Finding]:
+        """Tell of all dark phases at once, so wait until every meter has spoken or had time to."""
+        dead = [
+            c
             for c in self._channels
-            if c.meter.house is not None
-            and c.phase == channel.phase
-            and is_dead(c, self._rules, now)
+            if c.phase in dark and c.meter.house is not None and is_dead(c, self._rules, now)
         ]
-        where = f"on phase {channel.phase.upper()}" if channel.phase else "on any phase"
-        count = "its only meter is" if len(dark) == 1 else f"all {len(dark)} meters are"
+        since = max(c.dead_since for c in dead if c.dead_since is not None)
+        if now < since + self._rules.settle and any(
+            c.seen is not None and c.seen < since and c.fresh(now, self._rules.stale_after)
+            for c in self._channels
+        ):
+            return []
+        meters = len({c.meter.device for c in dead})
+        count = "its only meter is" if meters == 1 else f"all {meters} meters there are"
         return self._register.raise_alarm(
             FAULT,
-            phase_subject(channel.phase),
+            phases_subject(dark),
             now,
             severity=CRITICAL,
-            text=f"The feeder has no voltage {where}: {count} dead.",
+            text=f"The feeder has no voltage on {_named(dark)}: {count} dead.",
             evidence={
-                "phase": channel.phase,
-                "houses": sorted(dark),
+                "phases": sorted(dark),
+                "houses": sorted({c.meter.house for c in dead if c.meter.house is not None}),
                 "primary_alive": False,
-                "witnesses": judgement.witnesses,
+                "witnesses": {k: v for j in dark.values() for k, v in j.witnesses.items()},
             },
         )
 
     def _clear_faults(self, now: datetime) -> list[Finding]:
         found: list[Finding] = []
+        covered: set[str] = set()
         for alarm in self._register.of_kind(FAULT):
-            back = next(
-                (
-                    c
-                    for c in self._channels
-                    if phase_subject(c.phase) == alarm.subject
-                    and c.meter.house is not None
-                    and self._alive(c, now)
-                ),
-                None,
-            )
-            if back is None:
-                continue
-            for channel in self._channels:
-                # Those still dead get the settling time again, to come back with the others.
-                if channel.dead_since is not None:
-                    channel.dead_since = now
-            where = f"on phase {back.phase.upper()}" if back.phase else "again"
-            found += self._register.clear_alarm(
-                FAULT,
-                alarm.subject,
-                now,
-                text=f"The feeder has voltage {where}: {back.volts or 0.0:.1f} V at {back.label}.",
-                evidence={"voltage_pu": round(back.pu or 0.0, 4), "device": back.meter.device},
-            )
+            phases = phases_of(alarm.subject)
+            lit = {phase for phase in phases if self._lit(phase)}
+            self._give_time(lit - self._relit, now)
+            covered |= lit
+            if lit == phases:
+                text = f"The feeder has voltage again on {_named(phases)}."
+                found += self._register.clear_alarm(FAULT, alarm.subject, now, text=text)
+        self._relit = covered
         return found
+
+    def _give_time(self, phases: Collection[str], now: datetime) -> None:
+        """Let those still dead settle anew: they may come back a moment after the others."""
+        for channel in self._channels:
+            if channel.phase in phases and channel.dead_since is not None:
+                channel.dead_since = now
 
     def _clear_outages(self, now: datetime) -> list[Finding]:
         found: list[Finding] = []
@@ -158,10 +175,19 @@ class OutageAlarms:
         return fresh and (channel.pu or 0.0) > self._rules.alive_above_pu
 
 
+def _named(phases: Iterable[str]) -> str:
+    letters = sorted(phase.upper() for phase in phases if phase)
+    if not letters:
+        return "any phase"
+    if len(letters) == 1:
+        return f"phase {letters[0]}"
+    return f"phases {', '.join(letters[:-1])} and {letters[-1]}"
+
+
 def _phases(dead: list[Channel], meter: Meter) -> str:
     if len(meter.phases) < 2 or len(dead) == len(meter.phases):
         return ""
-    return " on phase " + " and ".join(c.phase.upper() for c in dead)
+    return " on " + _named(c.phase for c in dead)
 
 
 def _primary(judgement: Judgement) -> str:

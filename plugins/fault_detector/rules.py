@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from .alarms import BROKER_LOST, FAULT, METER_LOST, OUTAGE, VOLTAGE, Finding, Register
 from .channels import Channels, Meter
 from .limits import LimitAlarms, LimitRules
-from .outages import OutageAlarms, phase_subject
+from .outages import OutageAlarms, phases_of
 from .silence import ALL_METERS, SilenceAlarms
 from .supply import SupplyRules
 
@@ -89,9 +89,14 @@ class Detector:
     def clear_unwatched(self, now: datetime) -> list[Finding]:
         """Clear what stood against a house or meter that is no longer configured."""
         devices: set[str | None] = set(self._channels.meters)
+        phases = {channel.phase for channel in self._channels}
         known: dict[str, set[str | None]] = {
             OUTAGE: {meter.house for meter in self._channels.meters.values()},
-            FAULT: {phase_subject(channel.phase) for channel in self._channels},
+            FAULT: {
+                alarm.subject
+                for alarm in self._register.of_kind(FAULT)
+                if phases_of(alarm.subject) <= phases
+            },
             VOLTAGE: devices,
             METER_LOST: devices,
             BROKER_LOST: {ALL_METERS},

@@ -210,9 +210,16 @@ class TapController(Plugin[TapControllerConfig]):
         )
 
     async def _clear(self, sight: Sight) -> None:
-        found = self._worst(sight)
-        evidence = {"voltage_pu": round(found.pu, 4), "taps": dict(sight.taps or {})}
-        text = words.restored(found, self._moved)
+        assert self._layout is not None
+        peak = words.highest(sight.voltages_pu, self._layout.points)
+        lowest_pu = min(sight.voltages_pu.values())
+        evidence = {
+            "voltage_pu": round(peak.pu, 4),
+            "lowest_pu": round(lowest_pu, 4),
+            "point": peak.label,
+            "taps": dict(sight.taps or {}),
+        }
+        text = words.restored(peak, lowest_pu, self._moved)
         await self._alarm(sight.at, text, evidence, cleared=True)
 
     async def _alarm(

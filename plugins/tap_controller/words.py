@@ -10,7 +10,7 @@ from .watch import Point
 
 @dataclass(frozen=True, slots=True)
 class Worst:
-    """The voltage that is farthest outside, or highest if none is."""
+    """One voltage among all: `over` tells to which limit it is nearer."""
 
     label: str
     pu: float
@@ -26,6 +26,12 @@ def worst(
     )
     pu = voltages_pu[node]
     return Worst(points[node].label, pu, over=pu - high_pu >= low_pu - pu)
+
+
+def highest(voltages_pu: Mapping[str, float], points: Mapping[str, Point]) -> Worst:
+    """Return the highest voltage; ValueError without voltages."""
+    node = max(voltages_pu, key=lambda n: (voltages_pu[n], n))
+    return Worst(points[node].label, voltages_pu[node], over=True)
 
 
 def violation(found: Worst, low_pu: float, high_pu: float, sales: Sequence[str]) -> str:
@@ -55,8 +61,8 @@ def decision(
     )
 
 
-def restored(highest: Worst, moved: str | None) -> str:
+def restored(peak: Worst, low_pu: float, moved: str | None) -> str:
     """Return the sentence of a cleared alarm."""
     how = f" after moving {moved}" if moved else ""
-    peak = f"the highest is {highest.pu:.3f} p.u. at {highest.label}"
-    return f"Voltages are within limits again{how}: {peak}."
+    band = f"from {low_pu:.3f} to {peak.pu:.3f} p.u., the highest at {peak.label}"
+    return f"Voltages are within limits again{how}: {band}."
