@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,15 @@ class FeederConfig(PluginConfig):
     load_scale: float = Field(
         1.0, gt=0, le=10, description="factor on the loads of the circuit that no house stands for"
     )
+
+
+class EventConfig(PluginConfig):
+    """Something that happens on the feeder at a set time."""
+
+    after: Duration = Field(description="feeder time after the start, such as 30m")
+    target: str = Field(description="who carries it out, such as house/house1 or grid/grid/sky")
+    action: str = Field(description="what to do, such as open_service")
+    args: dict[str, Any] = Field(default_factory=dict, description="arguments of the action")
 
 
 class GridConfig(FeederConfig):
@@ -55,6 +64,9 @@ class GridConfig(FeederConfig):
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
         description="local time such as '09:00' at which the feeder begins; puts it on the "
         "longitude where that is so and overrides longitude_deg",
+    )
+    events: list[EventConfig] = Field(
+        default_factory=list, description="what happens when; `!include` takes it from a file"
     )
 
     def settings(self, seed: int, start: datetime) -> Settings:

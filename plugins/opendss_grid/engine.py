@@ -14,6 +14,7 @@ Facts this module rests on (measured with DSS C-API 0.14.5):
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from .protocol import (
     FaultSpec,
     FloatArray,
     GridError,
+    ImpedanceSpec,
     ServiceSpec,
     Solution,
 )
@@ -63,6 +65,7 @@ class OpenDssEngine:
         self._local_regulators = True
         self._taps: dict[str, int] = {}
         self._faults: set[str] = set()
+        self._impedances: set[str] = set()
         self._flows: BranchFlows
         self._set_w: FloatArray = np.empty(0)
         self._set_ratio: FloatArray = np.empty(0)
@@ -83,6 +86,7 @@ class OpenDssEngine:
             self._dss.Solution.Solve()
             self._local_regulators = True
             self._faults.clear()
+            self._impedances.clear()
             return self._read_circuit()
 
     def add_services(self, services: Sequence[ServiceSpec]) -> Circuit:
@@ -222,6 +226,29 @@ class OpenDssEngine:
         """Take a short circuit away; one that is not there is no error."""
         if name in self._faults:
             self._text(f"Fault.{name}.enabled=no")
+
+    def set_impedance(self, spec: ImpedanceSpec) -> None:
+        """Put an impedance on a bus, or change the one of that name.
+
+        It is a load behind those of `circuit.loads`, so their order and number stay.
+        """
+        bus = self.circuit.bus(spec.bus)
+        if bus is None:
+            raise GridError(f"{spec.name}: bus {spec.bus} is not in the circuit")
+        kv = bus.kv_base * (math.sqrt(3) if len(spec.phases) > 1 else 1)
+        verb = "Edit" if spec.name in self._impedances else "New"
+        with user_errors(spec.name):
+            self._text(
+                f"{verb} Load.impedance_{spec.name} phases={len(spec.phases)} model=2"
+                f" bus1={_join(spec.bus, spec.phases)} kV={kv:.8g} enabled=yes"
+                f" kW={spec.power_w / 1000:.8g} kvar={spec.power_var / 1000:.8g}"
+            )
+        self._impedances.add(spec.name)
+
+    def clear_impedance(self, name: str) -> None:
+        """Take an impedance away; one that is not there is no error."""
+        if name in self._impedances:
+            self._text(f"Load.impedance_{name}.enabled=no")
 
     # --- solving ------------------------------------------------------------------------------
 

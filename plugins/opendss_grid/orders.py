@@ -7,16 +7,21 @@ sentence why an order is not carried out.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from .motors import MotorSpec
 from .protocol import DEAD_PU, FaultSpec, GridError
 from .simulation import Simulation, StepResult
 
 #: A set-point is not held for longer than a week of the hub.
 MAX_HOLD_S = 7 * 86400.0
+MAX_MOTOR_VA = 20e6
+#: Names that orders bring along end up in the solver's text: nothing else may pass.
+_NEW_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,31}\Z")
 #: Returns figures for the answer from the step after the order; GridError if it did not work.
 Verify = Callable[[Simulation, StepResult], Mapping[str, Any]]
 
@@ -24,7 +29,7 @@ Verify = Callable[[Simulation, StepResult], Mapping[str, Any]]
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to do to which actuator: `kind` is `regulator`, `regulators`, `control`, `house`,
-    `capacitor`, `branch`, `fault` or `sky`, `name` which one, `at` when it was given.
+    `capacitor`, `branch`, `fault`, `motor` or `sky`, `name` which one, `at` when it was given.
     """
 
     kind: str
@@ -36,6 +41,10 @@ class Order:
 
 def carry_out(simulation: Simulation, order: Order) -> Verify:
     """Do what an order says; the next step shows it, and the returned function verifies it."""
+    if order.kind in ("fault", "motor") and not _NEW_NAME.match(order.name):
+        raise GridError(
+            f"{order.kind} {order.name!r}: expected a name of letters, digits, _ or -, up to 32"
+        )
     actions = _ACTIONS[order.kind]
     action = actions.get(order.action)
     if action is None:
@@ -171,6 +180,24 @@ def _clear_fault(simulation: Simulation, order: Order) -> Verify:
     return lambda *_: {}
 
 
+def _start_motor(simulation: Simulation, order: Order) -> Verify:
+    rated_va, start_s = 1000 * _number(order, "kva"), _number(order, "start_s", default=10.0)
+    if not (0 < rated_va <= MAX_MOTOR_VA and 0 <= start_s <= 600):
+        raise GridError(
+            f"motor {order.name}: expected kva up to {MAX_MOTOR_VA / 1000:.0f} and start_s up to "
+            f"600, got {rated_va / 1000:g} and {start_s:g}"
+        )
+    bus = str(order.args.get("bus", "")).lower()
+    motor = MotorSpec(order.name.lower(), bus, rated_va, start_s)
+    simulation.motors.start(motor, simulation.time)
+    return lambda *_: {}
+
+
+def _stop_motor(simulation: Simulation, order: Order) -> Verify:
+    simulation.motors.stop(order.name.lower())
+    return lambda *_: {}
+
+
 def _set_sky(simulation: Simulation, order: Order) -> Verify:
     light = _number(order, "irradiance_w_per_m2")
     if not 0 <= light <= 1500:
@@ -197,6 +224,7 @@ _ACTIONS: Mapping[str, Mapping[str, Callable[[Simulation, Order], Verify]]] = {
     "capacitor": {"open": _capacitor(closed=False), "close": _capacitor(closed=True)},
     "branch": {"open": _branch(closed=False), "close": _branch(closed=True)},
     "fault": {"apply": _apply_fault, "clear": _clear_fault},
+    "motor": {"start": _start_motor, "stop": _stop_motor},
     "sky": {"set": _set_sky, "release": _release_sky},
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,7 +21,7 @@ from hub.api import (
 )
 
 from . import feeder_messages, saved_state
-from .configuration import GridConfig, check_feeder, house_specs
+from .configuration import EventConfig, GridConfig, check_feeder, house_specs
 from .engine import OpenDssEngine
 from .orders import Order, carry_out
 from .protocol import GridError
@@ -60,7 +60,7 @@ class OpenDssGrid(Plugin[GridConfig]):
             feeder_messages.topology, ctx.name, self._simulation
         )
         await self._step()
-        for kind in ("regulator", "capacitor", "branch", "fault"):
+        for kind in ("regulator", "capacitor", "branch", "fault", "motor"):
             ctx.handle(f"grid/{ctx.name}/{kind}/+", partial(self._command, kind))
         for kind in ("regulators", "control", "sky"):
             ctx.handle(f"grid/{ctx.name}/{kind}", partial(self._command, kind))
@@ -70,6 +70,12 @@ class OpenDssGrid(Plugin[GridConfig]):
         ctx.serve(f"grid/{ctx.name}/houses", self._answer_devices)
         ctx.every(self.config.step, self._step, name="step")
         ctx.every(SAVE_EVERY_S, self._save, name="save")
+        for event in self.config.events:
+            ctx.at(
+                ctx.clock.now() + timedelta(seconds=event.after / ctx.time_lapse),
+                partial(self._play, event),
+                name=f"event {event.action} {event.target}",
+            )
 
     async def stop(self) -> None:
         """Save what the next start needs."""
@@ -140,6 +146,13 @@ class OpenDssGrid(Plugin[GridConfig]):
                     converged=False,
                     problem=problem,
                 )
+            )
+
+    async def _play(self, event: EventConfig) -> None:
+        result = await self._ctx.send(Command(event.target, event.action, event.args))
+        if not result.done:
+            self._ctx.log.warning(
+                "event %s %s: %s", event.action, event.target, result.reason or result.status
             )
 
     async def _save(self) -> None:

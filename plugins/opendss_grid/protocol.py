@@ -172,6 +172,17 @@ class FaultSpec:
     ohm: float
 
 
+@dataclass(frozen=True, slots=True)
+class ImpedanceSpec:
+    """A shunt impedance at a bus, by what it draws at the nominal voltage, all phases together."""
+
+    name: str
+    bus: str
+    phases: tuple[int, ...]
+    power_w: float
+    power_var: float
+
+
 class GridEngine(Protocol):
     """One circuit in one solver. Not safe for threads: all calls come from one thread."""
 
@@ -212,6 +223,12 @@ class GridEngine(Protocol):
     def apply_fault(self, fault: FaultSpec) -> None: ...
 
     def clear_fault(self, name: str) -> None: ...
+
+    def set_impedance(self, spec: ImpedanceSpec) -> None:
+        """Put an impedance on a bus, or change the one of that name."""
+        ...
+
+    def clear_impedance(self, name: str) -> None: ...
 
     def solve(self) -> Solution:
         """Solve; a solution that did not converge says so in `problem` and is not to be used."""

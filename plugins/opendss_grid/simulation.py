@@ -18,6 +18,7 @@ from .devices import Fleet, Powers
 from .fuses import FuseBox
 from .houses import HouseSpec, problems
 from .metering import MeterMap, Truth
+from .motors import Motors
 from .protocol import Circuit, FaultSpec, GridEngine, GridError, Solution
 from .regulators import TapChangers
 from .surroundings import Place, Surroundings
@@ -86,6 +87,7 @@ class Simulation:
         self.time = start
         self.opened: set[str] = set()
         self.regulators = TapChangers(engine, circuit, settings.tap_dwell_s)
+        self.motors = Motors(engine, circuit)
         self._engine = engine
         self._settings = settings
         self._number = {house.name: i for i, house in enumerate(houses)}
@@ -116,6 +118,7 @@ class Simulation:
         elapsed_s = max(0.0, (feeder_time - self.time).total_seconds())
         self.time = max(self.time, feeder_time)
         self._end_set_points(now)
+        self.motors.advance(self.time)
         hours = elapsed_s / 3600
         factor = self._feeder_factor()
         powers = self._decide(hours, factor)

@@ -126,6 +126,9 @@ def test_a_tap_command_is_verified_and_seen_at_once(tmp_path: Path) -> None:
         ("house/house1", "set_power", {"net_w": 1, "until": "noon"}, "expected a time"),
         ("grid/grid/fault/f1", "apply", {"type": "xy", "bus": "671"}, "such as ag"),
         ("grid/grid/fault/f1", "apply", {"type": "ag", "bus": "nowhere"}, "nowhere is not in"),
+        ("grid/grid/motor/m1", "start", {"bus": "nowhere", "kva": 100}, "nowhere is not in"),
+        ("grid/grid/motor/m1", "start", {"bus": "671", "kva": 1e9}, "kva up to 20000"),
+        ("grid/grid/motor/m 1", "start", {"bus": "671", "kva": 10}, "expected a name"),
         ("grid/grid/sky", "set", {"irradiance_w_per_m2": 9000}, "0 to 1500"),
     ],
 )
@@ -232,6 +235,98 @@ def test_faults_capacitors_and_branches_obey(tmp_path: Path) -> None:
     assert without > 0.95
     assert cut == 0.0
     assert branch.data["dead_nodes"] == 9
+
+
+def test_a_motor_sags_the_voltage_until_it_runs(tmp_path: Path) -> None:
+    async def program(hub):
+        seen = [pu(hub, "671.1")]
+        started = await send(hub, "grid/grid/motor/M1", "start", bus="671", kva=500, start_s=90)
+        again = await send(hub, "grid/grid/motor/m1", "start", bus="671", kva=500)
+        seen.append(pu(hub, "671.1"))
+        await asyncio.sleep(2.5)  # two and a half feeder minutes
+        seen.append(pu(hub, "671.1"))
+        await send(hub, "grid/grid/motor/m1", "stop")
+        seen.append(pu(hub, "671.1"))
+        return started, again, seen
+
+    started, again, (before, starting, running, after) = play(tmp_path, GRID, program)
+    assert started.done
+    assert "running already" in again.reason
+    assert starting < before - 0.04
+    assert starting + 0.02 < running < before - 0.004
+    assert after == pytest.approx(before, abs=0.001)
+
+
+def test_events_happen_at_their_feeder_time(tmp_path: Path) -> None:
+    events = """
+    events:
+      - {after: 3m, target: house/house1, action: open_service}
+      - {after: 5m, target: house/house1, action: close_service}
+      - {after: 6m, target: house/nobody, action: open_service}
+"""
+
+    async def program(hub):
+        seen = Recording(hub, "grid/grid/state")
+        await asyncio.sleep(7)
+        return [m.voltages_pu[m.nodes.index("house1.1")] for m in seen.messages]
+
+    text = GRID.replace(', time_of_day: "12:00"}', "}").replace(
+        f"{{use: opendss_grid, feeder: {FEEDER}, load_scale: 0.6}}",
+        f"\n    use: opendss_grid\n    feeder: {FEEDER}{events}",
+    )
+    volts = play(tmp_path, text, program)
+    assert 0.0 in volts
+    first, last_dark = volts.index(0.0), len(volts) - 1 - volts[::-1].index(0.0)
+    assert 2 <= first <= 4
+    assert 2 <= last_dark - first <= 3
+    assert volts[-1] > 0.9
+
+
+def test_trouble_of_the_solver_is_told_and_never_passed_off_as_fresh(tmp_path: Path) -> None:
+    async def program(hub):
+        good = last(hub, "grid/grid/state")
+        plugin = hub.plugins["grid"]
+        seen = Recording(hub)
+        simulation = plugin.plugin._simulation
+        simulation.fleet.battery.charge_w[0] = simulation.fleet.battery.capacity_wh[0] = 1e15
+        await send(hub, "house/house1", "set_power", net_w=1e12)
+        await asyncio.sleep(2.5)
+        state = plugin.state, plugin.reason
+        bad = last(hub, "grid/grid/state")
+        metering = [m for m in seen.messages if isinstance(m, MeteringPoints)]
+        await send(hub, "house/house1", "release_power")
+        await asyncio.sleep(1.5)
+        return good, bad, state, metering, plugin.state, last(hub, "grid/grid/state")
+
+    good, bad, (state, reason), metering, recovered, again = play(tmp_path, GRID, program)
+    assert state is PluginState.DEGRADED
+    assert "converge" in reason
+    assert bad.converged is False
+    assert "converge" in bad.problem
+    assert list(bad.voltages_pu) == list(good.voltages_pu)
+    assert metering == []
+    assert recovered is PluginState.ONLINE
+    assert again.converged is True
+
+
+def test_two_feeders_in_one_hub_keep_apart(tmp_path: Path) -> None:
+    text = GRID.replace("load_scale: 0.6,", "load_scale: 0.6, houses: [house1, works],") + (
+        f"  other: {{use: opendss_grid, feeder: {FEEDER}, houses: [house2], load_scale: 0.3}}\n"
+    )
+
+    async def program(hub):
+        before = last(hub, "grid/other/state").taps
+        await send(hub, "grid/grid/regulator/reg_a", "set_tap", tap=-16)
+        await send(hub, "house/house2", "open_service")
+        await asyncio.sleep(1.5)
+        return before, last(hub, "grid/other/state"), last(hub, "grid/grid/state")
+
+    before, other, grid = play(tmp_path, text, program)
+    assert other.taps == before != grid.taps
+    assert grid.taps["reg_a"] == -16
+    assert "house2.1" in other.nodes
+    assert "house2.1" not in grid.nodes
+    assert other.voltages_pu[other.nodes.index("house2.1")] == 0.0
 
 
 def test_a_restart_keeps_charge_taps_and_outages(tmp_path: Path) -> None:
