@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from hub.api import ConfigPath, Duration, House, PluginConfig
 
+from .csv_profile import read_csv
 from .engine import OpenDssEngine
 from .houses import HouseSpec, problems
 from .protocol import GridError
@@ -65,6 +67,11 @@ class GridConfig(FeederConfig):
         description="local time such as '09:00' at which the feeder begins; puts it on the "
         "longitude where that is so and overrides longitude_deg",
     )
+    profiles: dict[str, ConfigPath] = Field(
+        default_factory=dict,
+        description="consumption of single houses from CSV files (time,power_w in equal steps, "
+        "local time, repeated when over), by the id of the house",
+    )
     events: list[EventConfig] = Field(
         default_factory=list, description="what happens when; `!include` takes it from a file"
     )
@@ -101,6 +108,23 @@ def house_specs(config: FeederConfig, houses: Mapping[str, House]) -> list[House
         _spec(house_id, houses[house_id])
         for house_id in wanted
         if houses[house_id].bus is not None or houses[house_id].feeder_load is not None
+    ]
+
+
+def simulated_houses(config: GridConfig, houses: Mapping[str, House]) -> list[HouseSpec]:
+    """Return the houses of a simulated feeder, with the series of their own where they have one.
+
+    GridError names file and line of a mistake in a series.
+    """
+    specs = house_specs(config, houses)
+    strangers = config.profiles.keys() - {spec.name for spec in specs}
+    if strangers:
+        raise GridError(f"profiles: house {', '.join(sorted(strangers))} is not on this feeder")
+    return [
+        replace(spec, series=read_csv(config.profiles[spec.name]))
+        if spec.name in config.profiles
+        else spec
+        for spec in specs
     ]
 
 

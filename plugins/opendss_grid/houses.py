@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .csv_profile import CsvProfile
 from .protocol import Circuit, GridError, ServiceSpec
 from .service_drawing import check_service, needs_transformer
 
@@ -14,7 +15,8 @@ class HouseSpec:
 
     `nominal_v` is phase to neutral at the meter; a meter at the voltage of its bus has no service
     transformer. With `feeder_load` it stands for that load of the circuit, which is scaled with
-    the others and gets the devices of this house on top. A `plant` delivers only on command.
+    the others and gets the devices of this house on top. A `plant` delivers only on command. A
+    `series` takes the place of `profile` and `annual_kwh`.
     """
 
     name: str
@@ -32,6 +34,7 @@ class HouseSpec:
     drop_x_ohm_per_km: float = 0.08
     fuse_a: float = 200.0
     profile: str = "household"
+    series: CsvProfile | None = None
     annual_kwh: float = 4000.0
     power_factor: float = 0.97
     pv_kwp: float = 0.0

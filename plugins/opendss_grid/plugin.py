@@ -21,7 +21,7 @@ from hub.api import (
 )
 
 from . import feeder_messages, saved_state
-from .configuration import EventConfig, GridConfig, check_feeder, house_specs
+from .configuration import EventConfig, GridConfig, check_feeder, simulated_houses
 from .engine import OpenDssEngine
 from .orders import Order, carry_out
 from .protocol import GridError
@@ -88,7 +88,7 @@ class OpenDssGrid(Plugin[GridConfig]):
         simulation = Simulation(
             OpenDssEngine(),
             config.feeder,
-            house_specs(config, ctx.houses),
+            simulated_houses(config, ctx.houses),
             config.settings(ctx.random.getrandbits(32), start),
             start,
         )
@@ -197,7 +197,7 @@ class OpenDssGrid(Plugin[GridConfig]):
     def check(cls, config: GridConfig, check: CheckContext) -> list[str]:
         """Compile the circuit and hold every house against it."""
         try:
-            return check_feeder(config.feeder, house_specs(config, check.houses))
+            return check_feeder(config.feeder, simulated_houses(config, check.houses))
         except GridError as error:
             return [str(error)]
 

@@ -46,6 +46,9 @@ class Surroundings:
             [self._profiles.index(house.profile) for house in houses], dtype=np.intp
         )
         self._mean_w = np.array([house.annual_kwh * 1000 / 8760 for house in houses])
+        self._series = [
+            (row, house.series) for row, house in enumerate(houses) if house.series is not None
+        ]
         self._tilt_deg = np.array([house.tilt_deg for house in houses])
         self._azimuth_deg = np.array([house.azimuth_deg for house in houses])
         self._has_pv = any(house.pv_kwp > 0 for house in houses)
@@ -60,7 +63,10 @@ class Surroundings:
         """Return what every house consumes."""
         shape = np.array([self.factor(profile, when) for profile in self._profiles])
         noise = np.exp(_LOAD_NOISE * self._noise.at(when) - _LOAD_NOISE**2 / 2)
-        return np.asarray(self._mean_w * shape[self._profile_row] * noise)
+        powers_w = np.asarray(self._mean_w * shape[self._profile_row] * noise)
+        for row, series in self._series:
+            powers_w[row] = series.power_w(when + self._offset)
+        return powers_w
 
     def light_w_per_m2(self, when: datetime) -> FloatArray:
         """Return the irradiance in the plane of every house's modules."""

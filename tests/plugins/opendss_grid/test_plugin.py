@@ -418,6 +418,21 @@ def test_the_twin_predicts_what_the_plant_then_does(tmp_path: Path) -> None:
     assert answer.source_w[2] < answer.source_w[0] - 600_000
 
 
+def test_a_house_consumes_what_its_csv_says(tmp_path: Path) -> None:
+    rows = "".join(f"2026-01-01 {h:02}:00,{1234 if h % 2 else 1000}\n" for h in range(24))
+    (tmp_path / "house1.csv").write_text("time,power_w\n" + rows)
+    text = GRID.replace("load_scale: 0.6,", "load_scale: 0.6, profiles: {house1: house1.csv},")
+
+    async def program(hub):
+        seen = Recording(hub, "grid/grid/metering")
+        await asyncio.sleep(70)
+        row = seen.messages[0].devices.index("house1")
+        return [m.powers_w[row] for m in seen.messages]
+
+    powers = play(tmp_path, text, program)
+    assert {round(p, 6) for p in powers} == {1000.0, 1234.0}
+
+
 @pytest.mark.parametrize(
     ("house", "message"),
     [

@@ -1,0 +1,95 @@
+"""A house's consumption from the user's own CSV file."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from .protocol import FloatArray, GridError
+
+_UNITS = {"power_w": 1.0, "power_kw": 1000.0}
+
+
+@dataclass(frozen=True, slots=True)
+class CsvProfile:
+    """Mean powers of equal steps from `start` on, in local time; repeated when they are over."""
+
+    start: datetime
+    step_s: float
+    powers_w: FloatArray
+
+    def power_w(self, local_time: datetime) -> float:
+        """Return the power of the step that a local time falls into."""
+        steps = math.floor((local_time - self.start).total_seconds() / self.step_s)
+        return float(self.powers_w[steps % len(self.powers_w)])
+
+
+def read_csv(path: Path) -> CsvProfile:
+    """Read `time,power_w` (or `power_kw`) with times such as 2026-01-31 18:15 in equal steps.
+
+    GridError names file and line of a gap, a step of another length, text, or a negative power.
+    A zone on the times is dropped: they are local time on the feeder.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise GridError(f"{path}: cannot be read: {reason}") from None
+    rows = csv.reader(lines)
+    head = [cell.strip().lower() for cell in next(rows, [])]
+    if len(head) != 2 or head[0] != "time" or head[1] not in _UNITS:
+        raise GridError(f"{path}:1: expected the header 'time,power_w' or 'time,power_kw'")
+    times: list[datetime] = []
+    powers_w: list[float] = []
+    for number, row in enumerate(rows, start=2):
+        where = f"{path}:{number}"
+        if not row:
+            continue
+        if len(row) != 2:
+            raise GridError(f"{where}: expected a time and a power, got {len(row)} cells")
+        times.append(_time(row[0], where))
+        powers_w.append(_power(row[1], where) * _UNITS[head[1]])
+        _check_step(times, where)
+    if len(times) < 2:
+        raise GridError(f"{path}: expected at least two rows of data")
+    step_s = (times[1] - times[0]).total_seconds()
+    return CsvProfile(times[0], step_s, np.array(powers_w))
+
+
+def _time(text: str, where: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip()).replace(tzinfo=UTC)
+    except ValueError:
+        raise GridError(
+            f"{where}: expected a time such as 2026-01-31 18:15, got {text.strip()!r}"
+        ) from None
+
+
+def _power(text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise GridError(f"{where}: expected a power of 0 or more, got {text.strip()!r}")
+    return value
+
+
+def _check_step(times: list[datetime], where: str) -> None:
+    """Hold the last two times against the first two."""
+    if len(times) < 2:
+        return
+    step, last = times[1] - times[0], times[-1] - times[-2]
+    if step.total_seconds() <= 0:
+        raise GridError(f"{where}: expected a time after {times[-2]:%Y-%m-%d %H:%M:%S}")
+    if last != step:
+        expected = times[-2] + step
+        raise GridError(
+            f"{where}: expected {expected:%Y-%m-%d %H:%M:%S}, a step of "
+            f"{step.total_seconds():g} s, got {times[-1]:%Y-%m-%d %H:%M:%S}"
+        )
