@@ -40,7 +40,7 @@ contract EnergyDoubleAuction is Placing, Matching, Settling {
         uint256 word = _ownWord(accountId);
         amount = _toMoney(word.balanceOf());
         _ledger.words[accountId] = word & ((1 << Ledger.BALANCE_SHIFT) - 1);
-        _send(accountId, msg.sender, amount);
+        _send(msg.sender, amount);
     }
 
     /// @dev Coins without a purpose are refused: see {deposit}.

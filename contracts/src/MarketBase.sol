@@ -162,8 +162,7 @@ abstract contract MarketBase is
         if (word.ownerOf() != msg.sender) revert NotAccountOwner(accountId, msg.sender);
     }
 
-    function _send(uint256 accountId, address to, uint256 amount) internal {
-        emit Withdrawn(accountId, amount);
+    function _send(address to, uint256 amount) internal {
         if (_isNative()) {
             (bool sent,) = to.call{value: amount}("");
             if (!sent) revert NativeTransferFailed(to, amount);

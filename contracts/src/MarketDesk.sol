@@ -96,7 +96,7 @@ contract MarketDesk is MarketViews, Ownable2Step {
         uint256 units = _toUnits(amount);
         if (word.balanceOf() < units) revert InsufficientBalance(accountId, amount, _toMoney(word.balanceOf()));
         _ledger.words[accountId] = word - (units << Ledger.BALANCE_SHIFT);
-        _send(accountId, to, amount);
+        _send(to, amount);
     }
 
     // ------------------------------------------------------------------------------------------------------- clearing

@@ -207,6 +207,14 @@ abstract contract Placing is IMarketCore, MarketBase {
         return Refusal.data(PriceOutsideCollar.selector, order.price, lowest, last + distance);
     }
 
+    function _hashOrder(SignedOrder calldata signed) private pure returns (bytes32) {
+        uint256 offset;
+        assembly ("memory-safe") {
+            offset := signed
+        }
+        return Signatures.hashStruct(_ORDER_TYPEHASH, offset, 7);
+    }
+
     /// @return The error that keeps a signed order from being its trader's, empty if nothing does.
     function _signedRefusal(SignedOrder calldata signed, bytes calldata signature, uint256 accountWord)
         private
@@ -219,8 +227,7 @@ abstract contract Placing is IMarketCore, MarketBase {
         if (signed.nonce != nonce || nonce == Ledger.MAX_NONCE) {
             return Refusal.data(NonceMismatch.selector, signed.accountId, signed.nonce, nonce);
         }
-        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(_ORDER_TYPEHASH, signed)));
-        if (Signatures.isSignedBy(owner, digest, signature)) return "";
+        if (Signatures.isSignedBy(owner, _hashTypedDataV4(_hashOrder(signed)), signature)) return "";
         return Refusal.data(InvalidSignature.selector, owner);
     }
 

@@ -188,8 +188,8 @@ interface IMarketTypes {
     /// @notice A trade of a batch was left out; `reason` is the error the single call would have reverted with.
     event SettlementRefused(uint256 indexed tradeId, bytes reason);
     event AccountOpened(uint256 indexed accountId, address indexed trader);
+    /// @notice There is no event of a withdrawal: the transfer of the coin or token is its record.
     event Deposited(uint256 indexed accountId, uint256 amount);
-    event Withdrawn(uint256 indexed accountId, uint256 amount);
     event NonceRaised(uint256 indexed accountId, uint256 nonce);
     event ParamsChanged(Params params);
     /// @notice `accountId` 0: an oracle key, which attests both sides of any trade. Otherwise the meter of that account.

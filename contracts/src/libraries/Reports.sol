@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IMarketTypes} from "../interfaces/IMarketTypes.sol";
 import {IEnergyDoubleAuctionErrors as Errors} from "../interfaces/IEnergyDoubleAuctionErrors.sol";
 import {Refusal} from "./Refusal.sol";
+import {Signatures} from "./Signatures.sol";
 
 /// @title Who may attest energy, and which parcels they have attested already
 library Reports {
@@ -33,14 +34,26 @@ library Reports {
     }
 
     function hashReport(IMarketTypes.MeterReport calldata report) internal pure returns (bytes32) {
-        return keccak256(abi.encode(REPORT_TYPEHASH, report));
+        uint256 offset;
+        assembly ("memory-safe") {
+            offset := report
+        }
+        return Signatures.hashStruct(REPORT_TYPEHASH, offset, 6);
+    }
+
+    function hashDelivery(IMarketTypes.Delivery calldata delivery) internal pure returns (bytes32) {
+        uint256 offset;
+        assembly ("memory-safe") {
+            offset := delivery
+        }
+        return Signatures.hashStruct(DELIVERY_TYPEHASH, offset, 3);
     }
 
     function hashBatch(IMarketTypes.MeterBatch calldata batch) internal pure returns (bytes32) {
         uint256 count = batch.deliveries.length;
         bytes32[] memory hashes = new bytes32[](count);
         for (uint256 i = 0; i < count; ++i) {
-            hashes[i] = keccak256(abi.encode(DELIVERY_TYPEHASH, batch.deliveries[i]));
+            hashes[i] = hashDelivery(batch.deliveries[i]);
         }
         bytes32 deliveries = keccak256(abi.encodePacked(hashes));
         return keccak256(abi.encode(BATCH_TYPEHASH, batch.windowStart, batch.windowEnd, batch.sequence, deliveries));
