@@ -1,48 +1,100 @@
-"""What a page must know at once, and what has changed since: for the live stream."""
+"""What a page must know at once, and what has changed since: for the live stream.
+
+A page is sent one snapshot and then frames of the same form:
+
+    {"kind": "snapshot" | "frame",
+     "readings": {device: {quantity: [value, at, quality]}},
+     "states": [message, ...],      the newest per topic
+     "events": [message, ...]}      in their order, each with a number "seq"
+
+An event may come twice, in the snapshot and in the frame after it: pages go by the number.
+Readings are most of the traffic, so they travel without their words. The feeder's arrays keep their
+order, so their names travel only when they change.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 #: How many events of each kind a page that opens is shown.
 KEPT_EVENTS = 50
 #: A client that does not read this many frames is let go; it reconnects and starts afresh.
 MAX_BACKLOG = 64
+#: Names of arrays that stay the same from step to step.
+_STEADY = ("nodes", "elements")
 
 Encoded = Mapping[str, Any]
 
 
 class LiveState:
-    """The newest state of every topic, the last events, and what is new since the last frame."""
+    """The newest state of every topic, the last events, and what is new since the last frame.
 
-    def __init__(self) -> None:
-        self._states: dict[str, Encoded] = {}
-        self._events: dict[str, deque[Encoded]] = {}
-        self._new_states: dict[str, Encoded] = {}
-        self._new_events: list[Encoded] = []
+    Messages are kept as they come and encoded when a page needs them: most readings are replaced
+    before anybody sees them.
+    """
 
-    def absorb(self, message: Encoded, *, conflated: bool) -> None:
-        """Take in one encoded message."""
+    def __init__(self, encode: Callable[[Any], Encoded]) -> None:
+        self._encode = encode
+        self._states: dict[str, Any] = {}
+        self._events: dict[str, deque[tuple[int, Any]]] = {}
+        self._count = 0
+        self._new_states: dict[str, Any] = {}
+        self._new_events: list[tuple[int, Any]] = []
+        self._sent_names: dict[str, tuple[Any, ...]] = {}
+
+    def absorb(self, kind: str, topic: str, message: Any, *, conflated: bool) -> None:
+        """Take in one message; of conflated ones only the newest per topic counts."""
         if conflated:
-            self._states[message["topic"]] = message
-            self._new_states[message["topic"]] = message
+            self._states[topic] = message
+            self._new_states[topic] = message
         else:
-            kept = self._events.setdefault(message["type"], deque(maxlen=KEPT_EVENTS))
-            kept.append(message)
-            self._new_events.append(message)
+            self._count += 1
+            event = (self._count, message)
+            self._events.setdefault(kind, deque(maxlen=KEPT_EVENTS)).append(event)
+            self._new_events.append(event)
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything a page starts from."""
-        events = [event for kept in self._events.values() for event in kept]
-        events.sort(key=lambda event: str(event.get("at", "")))
-        return {"kind": "snapshot", "states": list(self._states.values()), "events": events}
+        numbered = sorted(
+            (event for kept in self._events.values() for event in kept), key=lambda pair: pair[0]
+        )
+        return {"kind": "snapshot", **self._sorted(self._states, numbered)}
 
     def frame(self) -> dict[str, Any] | None:
         """Return what is new since the last frame, or None if nothing is."""
         if not self._new_states and not self._new_events:
             return None
-        states, self._new_states = list(self._new_states.values()), {}
+        states, self._new_states = self._new_states, {}
         events, self._new_events = self._new_events, []
-        return {"kind": "frame", "states": states, "events": events}
+        frame = {"kind": "frame", **self._sorted(states, events)}
+        frame["states"] = [self._without_known_names(state) for state in frame["states"]]
+        return frame
+
+    def _sorted(self, states: Mapping[str, Any], events: list[tuple[int, Any]]) -> dict[str, Any]:
+        readings: dict[str, dict[str, Any]] = {}
+        others = []
+        for message in states.values():
+            encoded = self._encode(message)
+            if encoded["type"] == "Reading":
+                of_device = readings.setdefault(encoded["device"], {})
+                of_device[encoded["quantity"]] = [
+                    encoded["value"], encoded["at"], encoded["quality"],
+                ]  # fmt: skip
+            else:
+                others.append(encoded)
+        return {
+            "readings": readings,
+            "states": others,
+            "events": [{**self._encode(event), "seq": number} for number, event in events],
+        }
+
+    def _without_known_names(self, state: Encoded) -> Encoded:
+        if not any(name in state for name in _STEADY):
+            return state
+        names = tuple(state.get(name) for name in _STEADY)
+        if self._sent_names.get(state["topic"]) != names:
+            self._sent_names[state["topic"]] = names
+            return state
+        return {key: value for key, value in state.items() if key not in _STEADY}

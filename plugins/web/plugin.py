@@ -23,6 +23,7 @@ from hub.api import (
     MeteringPoints,
     Plugin,
     PluginConfig,
+    PluginStatus,
     Priority,
     Reading,
     encode,
@@ -78,7 +79,7 @@ class Web(Plugin[WebConfig]):
                 f"plugins.{ctx.name}.host: {config.host} can be reached by others, so a password "
                 f"is needed: `password: !secret web_password`; or listen on 127.0.0.1"
             )
-        self._live = LiveState()
+        self._live = LiveState(encode)
         self._clients: set[asyncio.Queue[str | None]] = set()
         self._sessions: dict[str, float] = {}
         self._guesses: dict[str, list[float]] = {}
@@ -392,7 +393,9 @@ class Web(Plugin[WebConfig]):
     def _absorb(self, message: Message) -> None:
         if isinstance(message, MeteringPoints):
             return  # what only simulated meters may know
-        self._live.absorb(encode(message), conflated=message.conflated)
+        self._live.absorb(
+            type(message).__name__, message.topic, message, conflated=_is_state(message)
+        )
 
     async def _send_frame(self) -> None:
         frame = self._live.frame()
@@ -426,6 +429,11 @@ class Web(Plugin[WebConfig]):
         while (text := await queue.get()) is not None:
             await socket.send_str(text)
         await socket.close(code=1013, message=b"too slow")
+
+
+def _is_state(message: Message) -> bool:
+    """Return whether only the newest of its topic matters to a page."""
+    return message.conflated or isinstance(message, PluginStatus)
 
 
 def _json(data: Any, *, status: int = 200) -> web.Response:

@@ -1,0 +1,5 @@
+/** The trading page. */
+
+import { startTheme } from "/static/theme.js";
+
+startTheme();

@@ -1,0 +1,36 @@
+/** The operator's page: connects its panels to the hub. */
+
+import { find, h, setText, show } from "./dom.js";
+import { age } from "./format.js";
+import { Hub } from "./hub.js";
+import { Live } from "./live.js";
+import { startTheme } from "./theme.js";
+import { startAlarms } from "./panels/alarms.js";
+import { startFigures } from "./panels/figures.js";
+import { startHouses } from "./panels/houses.js";
+import { startNotifications } from "./panels/notifications.js";
+import { startPlugins } from "./panels/plugins.js";
+import { startScenarios } from "./panels/scenarios.js";
+
+const live = new Live();
+const hub = new Hub(live);
+
+startTheme(() => dispatchEvent(new Event("themechange")));
+for (const start of [
+  startFigures, startScenarios, startAlarms, startNotifications, startHouses, startPlugins,
+]) start(hub);
+
+live.onConnection(showConnection);
+hub.start();
+live.connect();
+setInterval(showConnection, 1000);
+setTimeout(() => { if (!live.connected) showConnection(); }, 1500);
+
+function showConnection() {
+  const pill = find("#connection");
+  const silent = live.silent();
+  pill.className = `pill ${!live.connected ? "bad" : silent ? "warn" : "good"}`;
+  setText(pill.lastElementChild, !live.connected ? "offline" : silent ? "silent" : "live");
+  show(find("#banners"), !live.connected && live.heardAt ? h("p", { class: "banner bad", role: "alert" },
+    `The hub does not answer. What you see is ${age(Date.now() - live.heardAt)} old; the page keeps trying.`) : null);
+}
