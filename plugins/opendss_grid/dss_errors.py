@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dss import DSSException
-
 from .protocol import GridError
+from .solver_library import DSSException
 
 _PLACE = re.compile(r'\[file: "(?P<file>[^"]*)", line: (?P<line>\d+)\]')
 _HEADINGS = ("Error Description:", "Probable Cause:")

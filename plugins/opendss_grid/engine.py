@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dss import DSSException
 
 from . import circuit_reader
 from .branch_flows import BranchFlows
@@ -36,7 +35,7 @@ from .protocol import (
     Solution,
 )
 from .service_drawing import service_commands
-from .solver_library import dss
+from .solver_library import DSSException, dss
 
 #: Tight enough that a solution does not depend on the one before (2e-5 pu at the default 1e-4).
 TOLERANCE = 1e-7

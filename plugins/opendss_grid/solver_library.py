@@ -35,6 +35,8 @@ def _keep_environment() -> Any:
 
 _ENVIRONMENT = _keep_environment()
 
-from opendssdirect import dss  # noqa: E402  the environment must be in its place first
+# The environment must be in its place before either of these loads the library.
+from dss import DSSException  # noqa: E402
+from opendssdirect import dss  # noqa: E402
 
-__all__ = ["dss"]
+__all__ = ["DSSException", "dss"]

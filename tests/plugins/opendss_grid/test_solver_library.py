@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 GROW_AND_SOLVE = """
 import os, threading
 os.environ["BEFORE"] = "1"
-from plugins.opendss_grid.solver_library import dss
+from plugins.opendss_grid.engine import dss
 for n in range(200):
     os.environ[f"AFTER_{n}"] = str(n)
 reused = [bytes([255]) * size for size in range(8, 4096, 8)]
