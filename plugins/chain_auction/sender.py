@@ -206,7 +206,7 @@ class Sender:
             partial(intents.reopen_after, chain=self.chain_key, block=block)
         )
         if count:
-            self.log.warning("%d transactions after block %d are looked for again", count, block)
+            self.log.info("%d transactions after block %d are looked for again", count, block)
             await self.resume()
 
     async def _resend(self, intent: Intent) -> bool:
