@@ -72,11 +72,11 @@ def _did_not_trade(
 ) -> tuple[Outcome, str]:
     """An order without fills: no counterpart, wrong price, or behind others."""
     own, other = ("bid", "ask") if order.is_bid else ("ask", "bid")
-    opposite = clearing.asks if order.is_bid else clearing.bids
+    opposite = _opposite(clearing, order)
     if order.id in clearing.self_crossed:
         return Outcome.SELF_CROSSED, _met_its_own(order, order.qty_wh)
     if not opposite:
-        return Outcome.NO_COUNTERPART, f"There was no {other} in the book."
+        return Outcome.NO_COUNTERPART, f"There was no {other} in the book to meet."
     best = opposite[0].price_wei_per_kwh
     if _reaches(order, best):
         return Outcome.OTHERS_FIRST, _who_came_first(clearing, order, coin)
@@ -137,11 +137,10 @@ def _reaches(order: Order, price_wei_per_kwh: int) -> bool:
 
 def _who_came_first(clearing: Clearing, order: Order, coin: str) -> str:
     """Where the quantity went that an order could have had."""
-    own_side, opposite = (
-        (clearing.bids, clearing.asks) if order.is_bid else (clearing.asks, clearing.bids)
-    )
+    own_side = clearing.bids if order.is_bid else clearing.asks
+    opposite = _opposite(clearing, order)
     own, other = ("bid", "ask") if order.is_bid else ("ask", "bid")
-    within_wh = sum(o.qty_wh for o in opposite if _reaches(order, o.price_wei_per_kwh))
+    within_wh = _filled(clearing, [o for o in opposite if _reaches(order, o.price_wei_per_kwh)])
     ahead = own_side[: own_side.index(order)]
     limit = order.price_wei_per_kwh
     by_price_wh = _filled(clearing, [o for o in ahead if o.price_wei_per_kwh != limit])
@@ -159,6 +158,12 @@ def _who_came_first(clearing: Clearing, order: Order, coin: str) -> str:
     if beyond:
         text += f"; the next {other} is at {per_kwh(beyond[0], coin)}"
     return text + "."
+
+
+def _opposite(clearing: Clearing, order: Order) -> list[Order]:
+    """The other side, without what left it untouched because it met its own trader."""
+    side = clearing.asks if order.is_bid else clearing.bids
+    return [o for o in side if o.id in clearing.filled_wh or o.id not in clearing.self_crossed]
 
 
 def _filled(clearing: Clearing, orders: Sequence[Order]) -> int:

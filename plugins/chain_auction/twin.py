@@ -322,6 +322,8 @@ class Market:
             raise Refused("DeadlinePassed", tradeId=trade_id, deadline=trade.deadline)
         if trade.delivered_wh is not None:
             raise Refused("DeliveryAlreadyPosted", tradeId=trade_id, deliveredWh=trade.delivered_wh)
+        if delivered_wh < self.lot_wh:
+            raise Refused("DeliveryMissing", tradeId=trade_id)
         trade.delivered_wh = delivered_wh
         self._events.append(DeliveryPosted(trade_id, delivered_wh))
 

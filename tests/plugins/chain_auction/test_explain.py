@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plugins.chain_auction.clearing import Order, PricingMode, clear
 from plugins.chain_auction.explain import Outcome, explain
@@ -95,3 +97,32 @@ def test_pay_as_bid_tells_a_seller_the_range_of_prices() -> None:
     assert explain(result, 3).text == (
         "Sold 0.002 kWh, all of it, at 0.07 ETH/kWh to 0.09 ETH/kWh."
     )
+
+
+ROWS = st.lists(
+    st.tuples(st.booleans(), st.integers(1, 9), st.integers(1, 6), st.sampled_from("abcd")),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(ROWS, st.sampled_from(PricingMode))
+def test_every_order_of_any_book_is_explained(
+    rows: list[tuple[bool, int, int, str]], mode: PricingMode
+) -> None:
+    orders = [
+        Order(i, is_bid, ticks * CENT, lots * 100, trader)
+        for i, (is_bid, ticks, lots, trader) in enumerate(rows, 1)
+    ]
+    result = clear(orders, mode=mode)
+    for order in orders:
+        told = explain(result, order.id)
+        filled_wh = result.filled_wh.get(order.id, 0)
+        assert told.filled_wh == filled_wh
+        assert (told.outcome is Outcome.FILLED) == (filled_wh == order.qty_wh)
+        assert (told.outcome is Outcome.SELF_CROSSED) == (order.id in result.self_crossed)
+        if told.outcome is Outcome.PARTLY_FILLED:
+            assert 0 < filled_wh < order.qty_wh
+        assert not told.text[0].islower()
+        assert not told.text.startswith("0 kWh")
+        assert told.text.endswith(".")

@@ -158,6 +158,8 @@ def test_silence_expires_against_the_seller_and_the_bid_meets_the_next_ask() -> 
 def test_a_posted_delivery_turns_the_fault_to_the_buyer() -> None:
     m = market(settlement_ttl_s=100)
     trade_id = one_trade(m)
+    with pytest.raises(Refused, match="DeliveryMissing"):
+        m.post_delivery(trade_id, 99, NOW + 1)
     m.post_delivery(trade_id, 1000, NOW + 1)
     with pytest.raises(Refused, match="DeliveryAlreadyPosted"):
         m.post_delivery(trade_id, 900, NOW + 1)
@@ -414,7 +416,7 @@ class AnyMarket(RuleBasedStateMachine):
             assert paid <= min(delivered, received)
 
     @precondition(lambda self: self.market.pending)
-    @rule(data=st.data(), delivered=st.none() | st.integers(0, 1200))
+    @rule(data=st.data(), delivered=st.none() | st.integers(100, 1200))
     def expire(self, data: st.DataObject, delivered: int | None) -> None:
         trade = self.market.pending[data.draw(st.sampled_from(list(self.market.pending)))]
         if self.now <= trade.deadline:
