@@ -72,7 +72,11 @@ class Bench:
     async def open(self, settings: ChainSettings | None = None) -> ChainMarket:
         """A market that is open; close it."""
         market = self.make(settings)
-        await market.open()
+        try:
+            await market.open()
+        except BaseException:
+            await market.close()
+            raise
         return market
 
     def make(self, settings: ChainSettings | None = None) -> ChainMarket:
