@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
+from typing import NamedTuple
 
 from .counters import Counter, Step
 from .decode import Value, decode
@@ -14,12 +15,13 @@ from .preset import AvailabilityMap, Preset, TopicMap, split_pointer
 
 #: A meter whose clock is further ahead than this is not believed.
 MAX_AHEAD = timedelta(seconds=120)
+#: A live message that comes later than this was measured by a clock of another opinion.
+PLAUSIBLE_DELAY = timedelta(seconds=2)
 #: Unusable messages of one meter are logged once in this time.
 LOG_EVERY = timedelta(seconds=60)
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """One value to publish. `estimated` if it is old or its interval is uncertain."""
 
     quantity: str
@@ -84,7 +86,9 @@ class Device:
         if not decoded.problems:
             self.problem = None
         self.counts.accepted += 1
-        measured = (self._measure(value, at, retained) for value in decoded.values)
+        if not retained:
+            at = within_its_second(at, now)
+        measured = [self._measure(value, at, retained) for value in decoded.values]
         return [each for each in measured if each is not None]
 
     def receive_availability(self, where: AvailabilityMap, payload: bytes) -> None:
@@ -185,3 +189,15 @@ def troubles(
     if len(texts) > 3:
         return f"{'; '.join(texts[:3])}; and {len(texts) - 3} more meters"
     return "; ".join(texts) or None
+
+
+def within_its_second(at: datetime, now: datetime) -> datetime:
+    """Return the moment of a measurement whose time is given in whole seconds only.
+
+    It lies within that second and before the message arrived, which is then the better clock: a
+    second is much where energy between two readings is paid for. A meter whose clock is off keeps
+    its own time.
+    """
+    if at.microsecond or not timedelta(0) < now - at < PLAUSIBLE_DELAY:
+        return at
+    return min(now, at + timedelta(seconds=1))

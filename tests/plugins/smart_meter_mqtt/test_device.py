@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.smart_meter_mqtt.device import Device, Measured, troubles
+from plugins.smart_meter_mqtt.device import Device, Measured, troubles, within_its_second
 from plugins.smart_meter_mqtt.preset import AvailabilityMap, Preset, load_preset
 
 PRESETS = Path(__file__).parents[3] / "config" / "meters"
@@ -185,3 +185,18 @@ def test_many_troubles_are_told_in_short():
     text = troubles(devices, NOW + seconds(60), NOW, 10)
     assert text == ("h1 was never heard; h2 was never heard; h3 was never heard; and 2 more meters")
     assert troubles(devices, NOW, NOW, 10) is None
+
+
+@pytest.mark.parametrize(
+    ("arrived_s", "measured_s"),
+    [(0.0, 0.0), (0.4, 0.4), (0.99, 0.99), (1.3, 1.0), (1.99, 1.0), (2.0, 0.0), (60, 0.0), (-5, 0.0)],
+)
+def test_a_time_in_whole_seconds_is_refined_by_the_arrival(arrived_s: float, measured_s: float):
+    at = datetime(2026, 6, 1, 12, 0, 7, tzinfo=UTC)
+    arrived = at + timedelta(seconds=arrived_s)
+    assert within_its_second(at, arrived) == at + timedelta(seconds=measured_s)
+
+
+def test_a_time_with_fractions_stays_as_it_is():
+    at = datetime(2026, 6, 1, 12, 0, 7, 123456, tzinfo=UTC)
+    assert within_its_second(at, at + timedelta(seconds=0.5)) == at
