@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tests.contracts.pair import TRADERS
+from tests.contracts.units import TRADERS
 
 Operation = tuple[Any, ...]
 Maker = Callable[[random.Random], tuple[Any, ...]]

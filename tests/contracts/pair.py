@@ -13,11 +13,9 @@ from eth_utils.address import to_checksum_address
 from tests.contracts.evm import Chain, Contract, Event, Reverted
 from tests.contracts.reference import Reference, Refusal, Rules
 from tests.contracts.typed_data import Key
+from tests.contracts.units import LOT, TICK, TRADERS
 
-TICK = 10**12
-LOT = 100
 NATIVE = "0x" + "00" * 20
-TRADERS = 6
 OWNER = Key(7)
 ORACLE = Key(8)
 STRANGER = Key(9)

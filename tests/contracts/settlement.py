@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tests.contracts.evm import Event
-from tests.contracts.pair import LOT, STRANGER, Mismatch, checksum, equal, named
+from tests.contracts.pair import STRANGER, Mismatch, checksum, equal, named
 from tests.contracts.proofs import Defect, Proofs, Way
 from tests.contracts.reference import Penalty, Refusal, Trade, TradeState
+from tests.contracts.units import LOT
 
 
 class Settlement(Proofs):

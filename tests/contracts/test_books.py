@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.pair import LOT, TICK, Pair, named
+from tests.contracts.pair import Pair, named
 from tests.contracts.reference import Rules
 from tests.contracts.test_differential import ARTEFACT, needs_build
+from tests.contracts.units import LOT, TICK
 
 CASES = json.loads(
     (Path(__file__).parents[1] / "data" / "auction_cases.json").read_text(encoding="utf-8")
