@@ -25,6 +25,7 @@ class Database:
         self.url = url
         self._durable = durable
         self._engine: Engine | None = None
+        self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
     @classmethod
@@ -57,9 +58,11 @@ class Database:
     async def run(self, function: Callable[[Connection], T]) -> T:
         """Run `function(connection)` in one transaction: committed if it returns, rolled back if
         it raises.
+
+        Once begun it is carried through, even if whoever waits for it is cancelled meanwhile.
         """
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._transact, function
+        return await asyncio.shield(
+            asyncio.get_running_loop().run_in_executor(self._thread, self._transact, function)
         )
 
     async def create(self, tables: MetaData) -> None:
@@ -68,7 +71,12 @@ class Database:
 
     async def close(self) -> None:
         """Finish what is under way and close. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._dispose)
+            self._thread.shutdown(wait=False)
+
+    def _dispose(self) -> None:
         if self._engine is not None:
-            engine, self._engine = self._engine, None
-            await asyncio.get_running_loop().run_in_executor(self._thread, engine.dispose)
-        self._thread.shutdown(wait=False)
+            self._engine.dispose()
+            self._engine = None
