@@ -10,7 +10,7 @@ from __future__ import annotations
 from tests.contracts.evm import Reverted
 from tests.contracts.operations import Operation
 from tests.contracts.pair import Mismatch, checksum, equal
-from tests.contracts.reference import Order, Status, Trade, TradeState
+from tests.contracts.records import Order, Status, Trade, TradeState
 from tests.contracts.rounds import Rounds
 from tests.contracts.settlement import Settlement
 from tests.contracts.trading import Trading

@@ -11,7 +11,8 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 
 from tests.contracts.evm import Chain, Contract, Event, Reverted
-from tests.contracts.reference import Reference, Refusal, Rules
+from tests.contracts.records import Refusal, Rules
+from tests.contracts.reference import Reference
 from tests.contracts.typed_data import Key
 from tests.contracts.units import LOT, TICK, TRADERS
 

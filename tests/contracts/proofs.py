@@ -11,7 +11,7 @@ from eth_abi.abi import encode
 from tests.contracts import typed_data
 from tests.contracts.evm import abi_type
 from tests.contracts.pair import ORACLE, OWNER, STRANGER, Pair
-from tests.contracts.reference import Trade
+from tests.contracts.records import Trade
 from tests.contracts.typed_data import Key
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.contracts.evm import Event
 from tests.contracts.pair import OWNER, STRANGER, Mismatch, Pair, equal, named, params_tuple
-from tests.contracts.reference import Refusal, Rules
+from tests.contracts.records import Refusal, Rules
 
 
 class Rounds(Pair):

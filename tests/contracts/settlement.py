@@ -7,7 +7,7 @@ from typing import Any
 from tests.contracts.evm import Event
 from tests.contracts.pair import STRANGER, Mismatch, checksum, equal, named
 from tests.contracts.proofs import Defect, Proofs, Way
-from tests.contracts.reference import Penalty, Refusal, Trade, TradeState
+from tests.contracts.records import Penalty, Refusal, Trade, TradeState
 from tests.contracts.units import LOT
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.pair import Pair, named
-from tests.contracts.reference import Rules
+from tests.contracts.records import Rules
 from tests.contracts.test_differential import ARTEFACT, needs_build
 from tests.contracts.units import LOT, TICK
 

@@ -20,7 +20,7 @@ import pytest
 from tests.contracts.market import Market
 from tests.contracts.operations import Operation, random_operations, shortest
 from tests.contracts.pair import Mismatch
-from tests.contracts.reference import Rules
+from tests.contracts.records import Rules
 
 ROOT = Path(__file__).parents[2]
 ARTEFACT = Path(

@@ -23,7 +23,8 @@ from plugins.chain_auction.twin_events import (
 )
 from plugins.chain_auction.twin_records import Params
 from tests.contracts.operations import order_row
-from tests.contracts.reference import Penalty, Reference, Refusal, Rules
+from tests.contracts.records import Penalty, Refusal, Rules
+from tests.contracts.reference import Reference
 from tests.contracts.units import LOT, TICK
 
 TRADERS = ("ann", "bob", "cem", "dee")

@@ -7,7 +7,7 @@ from typing import Any
 from tests.contracts import typed_data
 from tests.contracts.evm import Event
 from tests.contracts.pair import OWNER, STRANGER, Mismatch, Pair, checksum, equal, named
-from tests.contracts.reference import Order, Refusal
+from tests.contracts.records import Order, Refusal
 from tests.contracts.typed_data import Key
 from tests.contracts.units import LOT, TICK
 
