@@ -46,14 +46,16 @@ run: setup ## Set up what is missing and start the hub on hub.yaml; ARGS are pas
 # --- checks -----------------------------------------------------------------
 
 .PHONY: test
-test: setup-test ## Run every check: style, types, imports, contract, Python, browser
-	@echo "[check 1/4] style and imports"
+test: setup-test ## Run every check: style, imports, types, documentation, contract, Python, browser
+	@echo "[check 1/5] style and imports"
 	@$(MAKE) --no-print-directory lint
-	@echo "[check 2/4] types"
+	@echo "[check 2/5] types"
 	@$(MAKE) --no-print-directory types
-	@echo "[check 3/4] contract"
+	@echo "[check 3/5] documentation"
+	@$(MAKE) --no-print-directory docs
+	@echo "[check 4/5] contract"
 	@$(MAKE) --no-print-directory test-contracts
-	@echo "[check 4/4] Python and browser"
+	@echo "[check 5/5] Python and browser"
 	@$(MAKE) --no-print-directory test-python
 
 .PHONY: test-python
@@ -87,7 +89,7 @@ format: $(TEST_STAMP) ## Format the Python code
 
 .PHONY: docs
 docs: $(TEST_STAMP) ## Build the documentation into site/
-	@$(BIN)/python -m mkdocs build --strict
+	@$(BIN)/python -m mkdocs build --strict --quiet
 
 .PHONY: bench
 bench: setup-test ## Run all benchmarks, one after the other
