@@ -2,8 +2,9 @@
 
 A delivery of `qty_wh` in a window of the hub takes the constant power that brings that energy on
 the meter, which on a simulated feeder counts `time_lapse` times as fast. Overlapping deliveries add
-up. A device follows a moment late, so the power of a window is set a little ahead of it: what is
-delivered before the window begins costs nothing, what is missing at its begin is a penalty.
+up. A device follows a moment late, so the power of a window is set a little ahead of it, and kept a
+little beyond its end, where the market interpolates between two readings: what is delivered
+outside the window costs nothing, what is missing in it is a penalty.
 
 Pure. Times are seconds since the epoch, power is W, import positive.
 """
@@ -49,23 +50,31 @@ class Dispatch:
         """The tasks of one house."""
         return (task for task in self._tasks.values() if task.house == house)
 
-    def moments(self, task: Task) -> tuple[float, float, float]:
+    def moments(self, task: Task) -> tuple[float, ...]:
         """When the set-point of its house may change because of a task."""
-        return task.start_s - self._ahead_s, task.start_s, task.end_s
+        ahead_s = self._ahead_s
+        return task.start_s - ahead_s, task.start_s, task.end_s, task.end_s + ahead_s
 
     def set_point_w(self, house: str, now_s: float) -> float | None:
         """The power to keep now; None if the house is free."""
-        running = self._power(self.tasks(house), now_s)
-        soon = self._power(self.tasks(house), now_s + self._ahead_s)
-        if running is None:
-            return soon
-        if soon is None or running * soon < 0:
-            return running
-        return max(running, soon, key=abs)
+        running, soon, past = (
+            self._power(self.tasks(house), at_s)
+            for at_s in (now_s, now_s + self._ahead_s, now_s - self._ahead_s)
+        )
+        first = next((power for power in (running, soon, past) if power is not None), None)
+        if first is None:
+            return None
+        alike = [p for p in (running, soon, past) if p is not None and p * first >= 0]
+        return max(alike, key=abs)
 
     def until_s(self, house: str, now_s: float) -> float:
-        """When the last task that is running or about to run ends."""
-        ends = (t.end_s for t in self.tasks(house) if t.start_s - self._ahead_s <= now_s < t.end_s)
+        """When the last task that is running, about to run or just over is let go."""
+        ahead_s = self._ahead_s
+        ends = (
+            task.end_s + ahead_s
+            for task in self.tasks(house)
+            if task.start_s - ahead_s <= now_s < task.end_s + ahead_s
+        )
         return max(ends, default=now_s)
 
     def _power(self, tasks: Iterable[Task], at_s: float) -> float | None:
@@ -85,7 +94,8 @@ class Dispatch:
 
     def forget_ended(self, now_s: float) -> None:
         """Drop tasks whose windows are over."""
-        self._tasks = {key: task for key, task in self._tasks.items() if task.end_s > now_s}
+        kept_s = now_s - self._ahead_s
+        self._tasks = {key: task for key, task in self._tasks.items() if task.end_s > kept_s}
 
     def drop_house(self, house: str) -> None:
         """Drop all tasks of a house that cannot deliver any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -17,6 +18,8 @@ from hub.api import (
     Message,
     Plugin,
     PluginConfig,
+    PowerFlowCase,
+    PowerFlowQuestion,
     Rejected,
     ScenarioStep,
     hookimpl,
@@ -52,10 +55,14 @@ class OvervoltageConfig(PluginConfig):
 
     seller: str = Field("solar_park", description="house whose sales raise the voltage")
     buyer: str = Field("works", description="house that buys")
-    qty_wh: int = Field(250_000, gt=0, description="energy to sell in one delivery, in Wh")
+    max_w: float = Field(800_000, gt=0, description="the most the seller can export, in W")
     watched: str = Field("mill", description="house whose meter sees the highest voltage")
     phase: str = Field("", pattern="^[abc]?$", description="its phase, if it has several")
+    start_taps: dict[str, int] = Field(
+        default_factory=dict, description="tap positions to begin with, by regulator"
+    )
     limit_pu: float = Field(1.05, gt=1, lt=1.2, description="the upper limit of the voltage")
+    high_pu: float = Field(1.056, gt=1, lt=1.2, description="the voltage that the sale brings")
     safe_pu: float = Field(1.02, gt=0.9, lt=1.1, description="the voltage that is wanted after")
 
 
@@ -63,6 +70,8 @@ class Config(PluginConfig):
     """Who plays which part."""
 
     market: str = Field("market", description="key of the market among the plugins")
+    grid: str = Field("grid", description="key of the feeder among the plugins")
+    twin: str = Field("twin", description="key of the twin among the plugins")
     order_ttl_s: float = Field(600, gt=0, description="how long the orders placed here are valid")
     trade: TradeConfig | None = TradeConfig()
     outage: OutageConfig | None = OutageConfig()
@@ -103,7 +112,12 @@ class Scenarios(Plugin[Config]):
             plays["overvoltage"] = (
                 overvoltage.TITLE,
                 lambda stage: overvoltage.play(
-                    stage, market=market, ttl_s=config.order_ttl_s, **three.model_dump()
+                    stage,
+                    grid=config.grid,
+                    twin=config.twin,
+                    market=market,
+                    ttl_s=config.order_ttl_s,
+                    **three.model_dump(),
                 ),
             )
         return plays
@@ -191,6 +205,24 @@ class HubStage(Stage):
     def nominal_v(self, house: str) -> float:
         self._known(house)
         return self._ctx.houses[house].nominal_v
+
+    def node(self, house: str, phase: str) -> str:
+        self._known(house)
+        bus = self._ctx.houses[house].bus
+        if bus is None:
+            raise ScenarioFailed(f"the house {house!r} has no bus in hub.yaml")
+        name, *phases = bus.split(".")
+        return f"{name}.{'abc'.index(phase) + 1 if phase else phases[0]}"
+
+    async def solve(self, twin: str, power_w: Mapping[str, float]) -> Mapping[str, float]:
+        question = PowerFlowQuestion((PowerFlowCase(power_w=power_w),))
+        answer = await self.ask(f"twin/{twin}/solve", question)
+        if not answer.converged[0]:
+            raise ScenarioFailed("the twin found no power flow")
+        return dict(zip(answer.nodes, answer.voltages_pu[0], strict=True))
+
+    def now(self) -> datetime:
+        return self._ctx.clock.now()
 
     def _known(self, house: str) -> None:
         if house not in self._ctx.houses:

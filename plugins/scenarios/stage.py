@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 
@@ -39,6 +40,16 @@ class Stage(Protocol):
         ...
 
     def nominal_v(self, house: str) -> float: ...
+
+    def node(self, house: str, phase: str) -> str:
+        """Return the node of the circuit that a house's meter is at, such as `675.2`."""
+        ...
+
+    async def solve(self, twin: str, power_w: Mapping[str, float]) -> Mapping[str, float]:
+        """Return |V| in pu by node if some meters had another net import, as a twin sees it."""
+        ...
+
+    def now(self) -> datetime: ...
 
     def listen(self, topic_filter: str) -> Listener: ...
 

@@ -43,6 +43,7 @@ async def play(
         f"{stage.name(buyer)} bids {eth(bid_wei)} ETH/kWh for {kwh(qty_wh)} "
         f"(order {bid['order_id']})"
     )
+    await stage.send(orders, "match")
     ours = {int(ask["order_id"]), int(bid["order_id"])}
     trade = await matched.first(
         lambda t: {t.bid_id, t.ask_id} == ours,
