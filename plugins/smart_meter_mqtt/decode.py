@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from .payload import PayloadError, as_number, parse_json, parse_number, parse_time, resolve
-from .preset import LIMITS, FieldMap, TopicMap
+from .preset import FieldReader, TopicMap
 
 PHASES = ("a", "b", "c")
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """One quantity in the hub's unit. `part` names the addend where it comes in several."""
 
     quantity: str
@@ -42,7 +41,8 @@ def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Deco
     try:
         if topic.format == "number":
             number = parse_number(payload)
-            decoded.values.append(_value(topic.fields[0], topic.fields[0].quantity, number))
+            reader = topic.readers[0]
+            decoded.values.append(_value(reader, reader.quantity, number))
             return decoded
         document = parse_json(payload)
         if topic.time_steps is not None:
@@ -52,28 +52,31 @@ def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Deco
     except PayloadError as error:
         decoded.problems.append(str(error))
         return decoded
-    for field_map in topic.fields:
-        _decode_field(field_map, document, decoded)
+    for reader in topic.readers:
+        _decode_field(reader, document, decoded)
     if not (decoded.values or decoded.problems or topic.partial):
         decoded.problems.append("no known field in it: is the preset the right one?")
     return decoded
 
 
-def _decode_field(field_map: FieldMap, document: Any, decoded: Decoded) -> None:
-    found = (resolve(document, steps) for steps in field_map.steps)
-    raw = next((value for value in found if value is not None), None)
-    if raw is None:
+def _decode_field(reader: FieldReader, document: Any, decoded: Decoded) -> None:
+    raw = None
+    for pointer in reader.pointers:
+        raw = resolve(document, pointer)
+        if raw is not None:
+            break
+    else:
         return
     try:
         if isinstance(raw, list):
-            decoded.values.extend(_channels(field_map, raw))
+            decoded.values.extend(_channels(reader, raw))
         else:
-            decoded.values.append(_value(field_map, field_map.quantity, as_number(raw)))
+            decoded.values.append(_value(reader, reader.quantity, as_number(raw)))
     except PayloadError as error:
-        decoded.problems.append(f"{field_map.quantity}: {error}")
+        decoded.problems.append(f"{reader.quantity}: {error}")
 
 
-def _channels(field_map: FieldMap, raw: list[Any]) -> list[Value]:
+def _channels(reader: FieldReader, raw: list[Any]) -> list[Value]:
     """Return the values of a list: per phase, or added up, or both.
 
     A null is a phase that is not connected. Counters are added up only if none is missing, for a
@@ -81,30 +84,29 @@ def _channels(field_map: FieldMap, raw: list[Any]) -> list[Value]:
     """
     if not 1 <= len(raw) <= len(PHASES):
         raise PayloadError(f"a list of {len(raw)}, expected one to three phases")
-    numbers = [None if item is None else as_number(item) for item in raw]
+    numbers = [None if item is None else _in_range(reader, as_number(item)) for item in raw]
+    present = [number for number in numbers if number is not None]
+    if len(raw) == 1:
+        return [_value(reader, reader.quantity, number) for number in present]
     values = []
-    if len(raw) > 1 and field_map.channels != "sum":
+    if reader.channels != "sum":
         for phase, number in zip(PHASES, numbers, strict=False):
             if number is not None:
-                values.append(_value(field_map, f"{field_map.quantity}_{phase}", number))
-    present = [number for number in numbers if number is not None]
-    if field_map.channels == "both" or len(raw) == 1:
-        wanted = bool(present)
-    else:
-        wanted = field_map.channels == "sum" and len(present) == len(raw)
-    if wanted:
-        values.append(_value(field_map, field_map.quantity, sum(present, Decimal(0))))
+                values.append(_value(reader, f"{reader.quantity}_{phase}", number))
+    complete = len(present) == len(raw)
+    if (reader.channels == "both" and present) or (reader.channels == "sum" and complete):
+        values.append(_value(reader, reader.quantity, sum(present, Decimal(0))))
     return values
 
 
-def _value(field_map: FieldMap, quantity: str, number: Decimal) -> Value:
-    unit = field_map.hub_unit
-    low, high = LIMITS[unit]
-    # The order of magnitude first: scaling a number with an absurd exponent would overflow.
-    if number and number.adjusted() > 20:
-        raise PayloadError(f"far out of range in {unit}")
-    value = number * field_map.factor
-    limits = (low, high) if field_map.part is None else (-high, high)
-    if not limits[0] <= value <= limits[1]:
-        raise PayloadError(f"{float(value):g} {unit} is out of range")
-    return Value(quantity, value, unit, field_map.part)
+def _in_range(reader: FieldReader, number: Decimal) -> Decimal:
+    if not reader.raw_low <= number <= reader.raw_high:
+        raise PayloadError(f"{number:.4g} {reader.raw_unit} is out of range")
+    return number
+
+
+def _value(reader: FieldReader, quantity: str, number: Decimal) -> Value:
+    value = _in_range(reader, number)
+    if reader.factor != 1:
+        value *= reader.factor
+    return Value(quantity, value, reader.unit, reader.part)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -57,6 +57,20 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class FieldReader(NamedTuple):
+    """A field map made ready: pointers split, limits in the payload's unit."""
+
+    quantity: str
+    pointers: tuple[tuple[str, ...], ...]
+    factor: Decimal
+    unit: str
+    raw_unit: str
+    raw_low: Decimal
+    raw_high: Decimal
+    channels: str
+    part: str | None
+
+
 class FieldMap(_Part):
     """Where one quantity is in a payload."""
 
@@ -78,6 +92,8 @@ class FieldMap(_Part):
     def _check(self) -> FieldMap:
         if self.unit not in SCALES:
             raise ValueError(f"unknown unit {self.unit!r}; known: {', '.join(SCALES)}")
+        if not self.scale:
+            raise ValueError("a scale of 0 would make every value 0")
         for pointer in self._texts:
             if pointer and not pointer.startswith("/"):
                 raise ValueError(f"a JSON pointer starts with '/', {pointer!r} does not")
@@ -87,19 +103,30 @@ class FieldMap(_Part):
     def _texts(self) -> tuple[str, ...]:
         return (self.pointer,) if isinstance(self.pointer, str) else self.pointer
 
-    @cached_property
-    def steps(self) -> tuple[tuple[str, ...], ...]:
-        """The pointers, split and unescaped."""
-        return tuple(split_pointer(text) for text in self._texts)
-
     @property
     def hub_unit(self) -> str:
         return SCALES[self.unit][0]
 
     @cached_property
-    def factor(self) -> Decimal:
-        """What a number of the payload is multiplied by to be in the hub's unit."""
-        return SCALES[self.unit][1] * self.scale
+    def reader(self) -> FieldReader:
+        """This field as it is used for every message."""
+        unit, factor = SCALES[self.unit]
+        factor *= self.scale
+        low, high = LIMITS[unit]
+        if self.part is not None:
+            low = -high
+        raw_limits = sorted((low / factor, high / factor))
+        return FieldReader(
+            self.quantity,
+            tuple(split_pointer(text) for text in self._texts),
+            factor,
+            unit,
+            self.unit,
+            raw_limits[0],
+            raw_limits[1],
+            self.channels,
+            self.part,
+        )
 
 
 class TopicMap(_Part):
@@ -115,7 +142,13 @@ class TopicMap(_Part):
 
     @cached_property
     def time_steps(self) -> tuple[str, ...] | None:
+        """The pointer to the time, split."""
         return None if self.time is None else split_pointer(self.time)
+
+    @cached_property
+    def readers(self) -> tuple[FieldReader, ...]:
+        """The fields, made ready."""
+        return tuple(field.reader for field in self.fields)
 
     @model_validator(mode="after")
     def _check(self) -> TopicMap:

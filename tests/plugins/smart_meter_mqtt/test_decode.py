@@ -118,9 +118,9 @@ def tasmota(energy: object) -> Decoded:
         ({"Power": {"a": 1}}, "power: an object instead of a number"),
         ({"Power": [1, 2, 3, 4]}, "power: a list of 4, expected one to three phases"),
         ({"Power": []}, "power: a list of 0, expected one to three phases"),
-        ({"Power": 10**10}, "power: 1e+10 W is out of range"),
-        ({"Power": 10**4000}, "power: far out of range in W"),
-        ({"Total": -0.001}, "energy_import: -1 Wh is out of range"),
+        ({"Power": 10**10}, "power: 1.000e+10 W is out of range"),
+        ({"Power": 10**4000}, "power: 1.000e+4000 W is out of range"),
+        ({"Total": -0.001}, "energy_import: -0.001 kWh is out of range"),
         ({"Frequency": -1}, "frequency: -1 Hz is out of range"),
         ({}, "no known field in it: is the preset the right one?"),
         ([], "no known field in it: is the preset the right one?"),
@@ -135,7 +135,13 @@ def test_what_cannot_be_measured_is_a_problem(energy: object, problem: str):
 def test_1e999_is_out_of_range():
     decoded = read("tasmota", "SENSOR", b'{"ENERGY":{"Power":1e999,"Voltage":230}}')
     assert [value.quantity for value in decoded.values] == ["voltage"]
-    assert decoded.problems == ["power: far out of range in W"]
+    assert decoded.problems == ["power: 1e+999 W is out of range"]
+
+
+def test_numbers_whose_sum_would_overflow_are_out_of_range():
+    decoded = read("tasmota", "SENSOR", b'{"ENERGY":{"Power":[9e999999,9e999999]}}')
+    assert decoded.values == []
+    assert decoded.problems == ["power: 9e+999999 W is out of range"]
 
 
 def test_one_bad_field_does_not_take_the_others_with_it():

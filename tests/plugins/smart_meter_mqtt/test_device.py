@@ -189,7 +189,16 @@ def test_many_troubles_are_told_in_short():
 
 @pytest.mark.parametrize(
     ("arrived_s", "measured_s"),
-    [(0.0, 0.0), (0.4, 0.4), (0.99, 0.99), (1.3, 1.0), (1.99, 1.0), (2.0, 0.0), (60, 0.0), (-5, 0.0)],
+    [
+        (0.0, 0.0),
+        (0.4, 0.4),
+        (0.99, 0.99),
+        (1.3, 1.0),
+        (1.99, 1.0),
+        (2.0, 0.0),
+        (60, 0.0),
+        (-5, 0.0),
+    ],
 )
 def test_a_time_in_whole_seconds_is_refined_by_the_arrival(arrived_s: float, measured_s: float):
     at = datetime(2026, 6, 1, 12, 0, 7, tzinfo=UTC)

@@ -86,7 +86,9 @@ def count_of(kind: type[Any], number: int) -> Callable[[list[Any]], bool]:
 
 
 async def until_online(hub: Hub) -> None:
+    """Wait until every plugin has started and the reader is connected."""
     async with asyncio.timeout(20):
+        await hub.settled()
         while hub.plugins["meters"].state is not PluginState.ONLINE:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -283,13 +285,13 @@ def test_meters_have_other_names_and_topics_at_the_broker(tmp_path: Path):
         availability_topic="'home/{device}/tele/LWT'",
         timezone="Europe/Berlin",
     )
-    payload = b'{"Time":"2026-06-21T02:00:00","ENERGY":{"Power":7}}'
+    payload = b'{"Time":"2026-06-21T02:00:00.500","ENERGY":{"Power":7}}'
     messages = [("home/tasmota_3F21A0/tele/SENSOR", payload)]
     _, (probed, *bus) = simulate(
         tmp_path, text, [*messages, ("home/tasmota_3F21A0/tele/LWT", b"Offline")]
     )
     readings = [m for m in bus if isinstance(m, Reading)]
-    assert [(r.device, r.at) for r in readings] == [("house1", NOW)]
+    assert [(r.device, r.at) for r in readings] == [("house1", NOW + timedelta(seconds=0.5))]
     assert probed["devices"]["house1"]["offline"]
 
 
