@@ -122,7 +122,7 @@ class Deposited:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """Money went out."""
+    """Money went out; on chain the transfer itself is the record of it."""
 
     trader: str
     amount_wei: int

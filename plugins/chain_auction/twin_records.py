@@ -13,7 +13,7 @@ from .twin_events import Refused
 
 MAX_TICK = 2**24 - 1
 """The highest price, in ticks."""
-MAX_LOTS = 2**32 - 1
+MAX_LOTS = 2**30 - 1
 """In one order."""
 MAX_STRIKES = 255
 """Counting stops here."""

@@ -39,6 +39,12 @@ def place(rng: random.Random) -> tuple[Any, ...]:
     return rng.randrange(TRADERS), *order_row(rng), paid, spoilt(rng, 7, 9)
 
 
+def place_huge(rng: random.Random) -> tuple[Any, ...]:
+    ticks = rng.choice([1, 50, 2**24 - 1])
+    lots = rng.choice([2**16, 2**24, 2**30 - 1, 2**30])
+    return rng.randrange(TRADERS), rng.randrange(2), ticks, lots, rng.choice([30, 600])
+
+
 def place_batch(rng: random.Random) -> tuple[Any, ...]:
     rows = [(*order_row(rng), slippage(rng), spoilt(rng, 7, 9)) for _ in range(rng.randint(1, 5))]
     return rng.randrange(TRADERS), rng.choice([0, 500]), *rows
@@ -85,6 +91,7 @@ def pages(rng: random.Random) -> tuple[Any, ...]:
 
 MAKERS: dict[str, tuple[int, Maker]] = {
     "place": (40, place),
+    "place_huge": (1, place_huge),
     "place_batch": (4, place_batch),
     "place_signed": (4, place_signed),
     "raise_nonce": (1, lambda rng: (rng.randrange(TRADERS), rng.randrange(3))),

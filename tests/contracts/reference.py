@@ -118,7 +118,7 @@ class Reference:
                 wrong.append("PriceOutsideCollar")
         if qty % self.lot:
             wrong.append("QtyOffLot")
-        if not rules.min_qty <= qty <= (2**32 - 1) * self.lot:
+        if not rules.min_qty <= qty <= (2**30 - 1) * self.lot:
             wrong.append("QtyOutOfRange")
         if not now < expiry <= now + rules.order_ttl:
             wrong.append("ExpiryOutOfRange")

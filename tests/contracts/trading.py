@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from tests.contracts import typed_data
@@ -37,6 +38,19 @@ class Trading(Pair):
             equal("order id", order_id, order.id)
             self._check_placed(order, named(events, "OrderPlaced")[0])
             self.reached["placed in an open round"] += self.reference.plan is not None
+
+    def do_place_huge(self, who: int, side: int, ticks: int, lots: int, life: int) -> None:
+        """An order at the limits of what fits; the market may be too full for it."""
+        before = copy.deepcopy(self.reference)
+        try:
+            self.do_place(who, side, ticks, lots, life, 0, -1)
+        except Mismatch as mismatch:
+            if "MarketFull" not in str(mismatch):
+                raise
+            self.reference = before
+            self.reached["refused MarketFull"] += 1
+        else:
+            self.reached["huge"] += 1
 
     def _order(self, ticks: int, lots: int, life: int, odd: int) -> tuple[int, int, int]:
         """Price, quantity and expiry; a small `odd` spoils one of them."""
