@@ -6,56 +6,49 @@ the same whatever its step and goes on alike after a restart.
 
 from __future__ import annotations
 
+import json
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 
 from .protocol import FloatArray
 
-#: Hourly means of a household's power relative to its yearly mean: night valley, noon and evening
-#: peak in the proportions of the German standard load profile H0 (VDEW 1999), winter workday.
-_HOUSEHOLD = (
-    0.53, 0.42, 0.38, 0.37, 0.38, 0.46, 0.78, 1.08, 1.15, 1.12, 1.10, 1.16,
-    1.24, 1.14, 1.02, 0.98, 1.04, 1.32, 1.62, 1.74, 1.60, 1.35, 1.08, 0.78,
-)  # fmt: skip
-#: The same for business on working hours, in the proportions of profile G1 (VDEW 1999).
-_BUSINESS = (
-    0.30, 0.29, 0.29, 0.29, 0.31, 0.38, 0.62, 1.25, 1.95, 2.15, 2.15, 2.10,
-    1.80, 1.85, 1.95, 1.85, 1.55, 1.10, 0.70, 0.50, 0.42, 0.37, 0.34, 0.31,
-)  # fmt: skip
-_FLAT = (1.0,) * 24
-_SHAPES = {
-    name: np.array(shape) * 24 / sum(shape)
-    for name, shape in (("household", _HOUSEHOLD), ("business", _BUSINESS), ("flat", _FLAT))
+#: Relative powers by profile, month, kind of day and hour; the file names their source.
+_TABLES = {
+    name: np.array(table)
+    for name, table in json.loads(
+        Path(__file__).with_name("bdew_2025.json").read_text(encoding="utf-8")
+    ).items()
+    if isinstance(table, list)
 }
+_SATURDAY = 5
 #: What modules, wiring and inverter leave of the light, at module temperatures of a mild day.
 PERFORMANCE_RATIO = 0.88
 _ALBEDO = 0.2
 
 
 def load_factor(profile: str, local_time: datetime) -> float:
-    """Return power relative to the yearly mean for `household`, `business`, `flat` or `none`."""
+    """Return power relative to the yearly mean for `household`, `business`, `flat` or `none`.
+
+    Households and business follow the BDEW standard load profiles H25 and G25.
+    """
+    if profile == "flat":
+        return 1.0
     if profile == "none":
         return 0.0
-    shape = _SHAPES[profile]
-    hour = local_time.hour + local_time.minute / 60 + local_time.second / 3600
-    # Hourly means sit at the middle of their hour.
-    before = math.floor(hour - 0.5)
-    share = hour - 0.5 - before
-    value = float(shape[before % 24] * (1 - share) + shape[(before + 1) % 24] * share)
-    if profile == "household":
-        value *= household_season(local_time.timetuple().tm_yday)
-    return value
+    # Hourly means sit at the middle of their hour; in between they are joined by lines.
+    before = local_time - timedelta(minutes=30)
+    share = (before.minute * 60 + before.second + before.microsecond / 1e6) / 3600
+    after = before + timedelta(hours=1)
+    return _hourly(profile, before) * (1 - share) + _hourly(profile, after) * share
 
 
-def household_season(day: int) -> float:
-    """Return the season's factor on household consumption for a day of the year.
-
-    The dynamisation function of the standard load profile H0 (VDEW 1999), a polynomial in the day.
-    """
-    return -3.92e-10 * day**4 + 3.2e-7 * day**3 - 7.02e-5 * day**2 + 2.1e-3 * day + 1.24
+def _hourly(profile: str, local_time: datetime) -> float:
+    kind = max(0, local_time.weekday() - _SATURDAY + 1)
+    return float(_TABLES[profile][local_time.month - 1, kind, local_time.hour])
 
 
 def sun_direction(when: datetime, latitude_deg: float, longitude_deg: float) -> tuple[float, float]:

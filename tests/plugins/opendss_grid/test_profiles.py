@@ -9,7 +9,6 @@ from plugins.opendss_grid.profiles import (
     Sky,
     SmoothNoise,
     clear_sky,
-    household_season,
     load_factor,
     plane_irradiance,
     sun_direction,
@@ -60,19 +59,28 @@ def test_a_flat_plane_gets_the_horizontal_light_and_a_north_wall_less() -> None:
     assert north < 300
 
 
-def test_a_year_of_household_is_a_year() -> None:
+@pytest.mark.parametrize("profile", ["household", "business", "flat"])
+def test_a_year_of_a_profile_is_a_year(profile: str) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    factors = [load_factor("household", start + timedelta(hours=h)) for h in range(8760)]
-    assert np.mean(factors) == pytest.approx(1.0, abs=0.03)
-    assert load_factor("household", datetime(2026, 1, 15, 19, 30, tzinfo=UTC)) > 1.8
-    assert load_factor("household", datetime(2026, 7, 15, 3, 30, tzinfo=UTC)) < 0.4
+    factors = [load_factor(profile, start + timedelta(hours=h)) for h in range(8760)]
+    assert np.mean(factors) == pytest.approx(1.0, abs=0.003)
     assert load_factor("none", start) == 0
-    assert load_factor("flat", start) == 1
 
 
-def test_the_season_moves_households_as_published() -> None:
-    assert household_season(1) == pytest.approx(1.24, abs=0.01)
-    assert household_season(180) == pytest.approx(0.80, abs=0.03)
+def test_profiles_have_the_shape_of_their_kind() -> None:
+    """Figures of BDEW H25 and G25: households peak in winter evenings, business on workdays."""
+    evening = load_factor("household", datetime(2026, 1, 14, 19, 30, tzinfo=UTC))
+    assert evening == pytest.approx(1.87, abs=0.15)
+    assert load_factor("household", datetime(2026, 7, 15, 3, 30, tzinfo=UTC)) < 0.6
+    workday = load_factor("business", datetime(2026, 1, 14, 10, 30, tzinfo=UTC))
+    sunday = load_factor("business", datetime(2026, 1, 18, 10, 30, tzinfo=UTC))
+    assert workday > 1.8 > 2.5 * sunday
+
+
+def test_profiles_have_no_jumps() -> None:
+    start = datetime(2026, 1, 31, 22, tzinfo=UTC)
+    values = [load_factor("household", start + timedelta(minutes=m)) for m in range(300)]
+    assert max(abs(np.diff(values))) < 0.02
 
 
 def test_noise_is_a_function_of_time_and_seed_alone() -> None:
