@@ -50,7 +50,7 @@ def shorten(text: str) -> str:
 
     Escapes are resolved before Telegram counts, so the plain text is what is measured.
     """
-    units = text.encode("utf-16-le")
+    units = text.encode("utf-16-le", errors="replace")
     if len(units) <= 2 * LONGEST_TEXT:
         return text
     return units[: 2 * (LONGEST_TEXT - 1)].decode("utf-16-le", errors="ignore") + "…"

@@ -66,7 +66,7 @@ def body(message: Outgoing, source: str, chat: str | None) -> bytes:
         "chat_id": chat,
         "data": dict(message.data),
     }
-    return json.dumps(envelope, ensure_ascii=False, allow_nan=False, default=str).encode()
+    return json.dumps(envelope, allow_nan=False, default=str).encode()
 
 
 def judge(status: int, answer_headers: Mapping[str, str]) -> Outcome:

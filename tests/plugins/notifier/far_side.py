@@ -97,3 +97,12 @@ async def hang(request: Request) -> web.StreamResponse:
     """Never answer."""
     await asyncio.Event().wait()
     raise AssertionError
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], timeout_s: float = 20.0) -> None:
+    """Wait until a check holds that nothing announces."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            if await check():
+                return
+            await asyncio.sleep(0.005)

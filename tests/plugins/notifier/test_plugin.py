@@ -15,7 +15,7 @@ from sqlalchemy import text
 from hub.core import Hub
 from hub.messages import Alarm, Command, CommandStatus, Message, Notification, PluginState, Severity
 from hub.testing import Recording, in_virtual_time, running
-from tests.plugins.notifier.far_side import TOKEN, FarSide, far_side, hang
+from tests.plugins.notifier.far_side import TOKEN, FarSide, eventually, far_side, hang
 
 HOUSES = """
 houses:
@@ -41,9 +41,13 @@ def yaml(n8n: FarSide | None = None, telegram: FarSide | None = None, more: str 
     return "\n".join([*lines, more]) + "\n"
 
 
-def outage(hub: Hub, *, cleared: bool = False, house: str = "house1", id: str = "a1") -> Alarm:
+def outage(
+    hub: Hub, *, cleared: bool = False, house: str = "house1", alarm_id: str = "a1"
+) -> Alarm:
     evidence = {"voltage_v": 0.0, **({"lasted_s": 42.0} if cleared else {})}
-    return Alarm("outage", house, Severity.CRITICAL, hub.clock.now(), "dark", evidence, cleared, id)
+    return Alarm(
+        "outage", house, Severity.CRITICAL, hub.clock.now(), "dark", evidence, cleared, alarm_id
+    )
 
 
 def serve_sellers(hub: Hub, answer: Callable[[Any], Awaitable[Any]]) -> None:
@@ -72,12 +76,13 @@ async def status_of(hub: Hub, channel: str) -> list[tuple[str, str, str]]:
 
 async def settled_status(hub: Hub, channel: str, *wanted: str) -> list[tuple[str, str, str]]:
     """Wait until the deliveries of a channel have these states."""
-    async with asyncio.timeout(20):
-        while True:
-            found = await status_of(hub, channel)
-            if sorted(status for _, status, _ in found) == sorted(wanted):
-                return found
-            await asyncio.sleep(0.005)
+
+    async def reached() -> bool:
+        found = await status_of(hub, channel)
+        return sorted(status for _, status, _ in found) == sorted(wanted)
+
+    await eventually(reached)
+    return await status_of(hub, channel)
 
 
 async def test_two_messages_leave_on_every_channel_with_the_words_of_the_mission(tmp_path: Path):
@@ -155,9 +160,11 @@ async def test_a_hanging_destination_delays_nobody_else(tmp_path: Path):
         await hub.settled()
         hub.bus.publish(outage(hub))
         await n8n.until(2)
-        async with asyncio.timeout(5):
-            while ("house1", "sent", "") not in await status_of(hub, "n8n"):
-                await asyncio.sleep(0.005)
+
+        async def told_the_house() -> bool:
+            return ("house1", "sent", "") in await status_of(hub, "n8n")
+
+        await eventually(told_the_house, timeout_s=5)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +243,7 @@ async def test_what_was_not_sent_before_a_stop_is_sent_after_it_under_the_same_i
             await settled_status(hub, "n8n", "sent", "sent")
             # The same alarm again, as after a restart of its source: nobody hears it twice.
             hub.bus.publish(outage(hub))
-            hub.bus.publish(outage(hub, id="a2"))
+            hub.bus.publish(outage(hub, alarm_id="a2"))
             assert len(await n8n.until(4)) == 4
         assert before == after
 
@@ -248,9 +255,11 @@ async def test_no_secret_shows_when_nothing_answers(
     async with running(tmp_path, yaml(away, away)) as hub:
         await hub.settled()
         hub.bus.publish(outage(hub))
-        async with asyncio.timeout(20):
-            while not any(r for _, _, r in await status_of(hub, "telegram")):
-                await asyncio.sleep(0.01)
+
+        async def failed() -> bool:
+            return any(reason for _, _, reason in await status_of(hub, "telegram"))
+
+        await eventually(failed)
         shown = caplog.text + repr(await hub.services.ask("alerts/recent")) + repr(hub.state())
     assert "Telegram cannot be reached" in shown
     for secret in (TOKEN, TOKEN.split(":")[1], SECRET, "1001"):
@@ -298,9 +307,7 @@ async def test_a_test_message_tells_what_became_of_it(tmp_path: Path):
         assert result.data["channels"]["n8n"] == "sent"
         assert result.data["channels"]["telegram"].startswith("failed: Telegram refuses")
         refused = await hub.commands.send(Command("alerts/test", "send", {"audience": "moon"}))
-        assert (
-            refused.reason == "there is no audience 'moon'; known: substation, house1, house2"
-        )
+        assert refused.reason == "there is no audience 'moon'; known: substation, house1, house2"
 
 
 def test_in_virtual_time_notifications_are_published_and_repeat(tmp_path: Path):
