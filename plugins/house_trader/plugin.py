@@ -46,6 +46,8 @@ from .quoting import (
 CHARGE_STALE_S = 60.0
 #: An order lives for so many rounds of quoting, so that a dead hub's offers do not outlive it long.
 ORDER_ROUNDS = 4
+#: A market may take so long to open before its absence is worth a word.
+PATIENCE_S = 30.0
 
 
 class HousePrices(PluginConfig):
@@ -89,7 +91,9 @@ class Config(PluginConfig):
         0.5, ge=0, le=1, description="part of what a battery could give that is offered"
     )
     ahead: Duration = Field(
-        2.0, description="set-points are sent so long before a window, as devices follow late"
+        2.0,
+        description="set-points are sent so long before a window and kept so long after it, as "
+        "devices follow late and meters' clocks are off",
     )
 
     @field_validator("buy_max", "sell_min")
@@ -133,6 +137,11 @@ class HouseTrader(Plugin[Config]):
             ctx.every(self.config.every or self._window_s, self._review, name="review orders")
 
     async def _market_info(self) -> Mapping[str, Any]:
+        """What the market says about itself; waits a while for one that is just opening."""
+        waited_s = 0.0
+        while "market/info" not in self.ctx.services and waited_s < PATIENCE_S:
+            await self.ctx.clock.sleep(0.2)
+            waited_s += 0.2
         try:
             info: Mapping[str, Any] = await self.ctx.ask("market/info")
         except NotServed as error:
@@ -341,7 +350,7 @@ class HouseTrader(Plugin[Config]):
         else:
             args = {
                 "net_w": round(wanted_w, 1),
-                "until_s": self._dispatch.until_s(house, now_s) - now_s + self.config.ahead,
+                "until_s": self._dispatch.until_s(house, now_s) - now_s,
             }
             command = Command(f"house/{house}", "set_power", args, Priority.MARKET)
         result = await self.ctx.send(command)
