@@ -1,5 +1,7 @@
 """No Wh is given out twice, none more than was sold, and what is settled stays settled."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ def claim_lists(draw: st.DrawFn) -> list[Claim]:
 
 
 def meter(powers_w: list[int]):
-    """A counter that runs at `powers_w[i]` in minute i; mWh between two moments on whole minutes."""
+    """A counter that runs at `powers_w[i]` in minute i: mWh between moments on whole minutes."""
 
     def energy_mwh(start_ms: int, end_ms: int) -> int:
         minutes = range(start_ms // MINUTE_MS, end_ms // MINUTE_MS)
@@ -40,7 +42,7 @@ def test_no_energy_is_given_twice(claims: list[Claim], powers_w: list[int]):
     # In every span between edges in which something runs, at most what was metered is given.
     metered = sum(
         energy(a, b)
-        for a, b in zip(moments, moments[1:], strict=False)
+        for a, b in pairwise(moments)
         if any(c.start_ms <= a and c.end_ms >= b for c in claims)
     )
     assert sum(given_mwh.values()) <= metered

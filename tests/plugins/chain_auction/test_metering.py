@@ -1,5 +1,7 @@
 """What a counter read at a moment, and when that cannot be said."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,10 +72,7 @@ def test_energy_of_neighbouring_windows_adds_up(steps_mwh: list[int], moments: l
             made.add("meter1", quantity, number * 10_000, mwh / 1000)
     end = (len(steps_mwh) - 1) * 10_000
     inside = [0, *(m for m in moments if m <= end), end]
-    parts = [
-        made.between("meter1", a, b, end).import_mwh
-        for a, b in zip(inside, inside[1:], strict=False)
-    ]
+    parts = [made.between("meter1", a, b, end).import_mwh for a, b in pairwise(inside)]
     assert all(part >= 0 for part in parts)
     assert sum(parts) == steps_mwh[-1] - steps_mwh[0]
 
