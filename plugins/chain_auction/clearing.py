@@ -174,46 +174,58 @@ def _sort(bids: list[Order], asks: list[Order]) -> None:
         raise OrderError("two orders of the book have the same id")
 
 
-def walk(
-    bids: Iterable[Order], asks: Iterable[Order]
-) -> tuple[list[tuple[int, int, int]], tuple[Order, Order] | None, dict[int, int], list[int]]:
-    """Pair sorted bids with sorted asks.
+class Walk(NamedTuple):
+    """The pairs of a book, in the order in which they were made."""
 
-    Returns the pairs as (id of the bid, id of the ask, Wh), the marginal pair, the filled
-    Wh by id, and the ids that left because both heads belonged to one trader.
-    """
+    pairs: list[tuple[int, int, int]]
+    """Id of the bid, id of the ask, Wh."""
+    marginal: tuple[Order, Order] | None
+    """The bid and the ask of the last pair."""
+    filled_wh: dict[int, int]
+    """By order id; orders that got nothing are absent."""
+    self_crossed: list[int]
+    """Ids that left because both heads belonged to one trader."""
+
+
+def walk(bids: Iterable[Order], asks: Iterable[Order]) -> Walk:
+    """Pair sorted bids with sorted asks; looks no further than the last pair needs."""
     pairs: list[tuple[int, int, int]] = []
     marginal: tuple[Order, Order] | None = None
     filled_wh: dict[int, int] = {}
     self_crossed: list[int] = []
     next_bid, next_ask = iter(bids), iter(asks)
     bid, ask = next(next_bid, None), next(next_ask, None)
-    bid_left = bid.qty_wh if bid else 0
-    ask_left = ask.qty_wh if ask else 0
-    while bid and ask and bid.price_wei_per_kwh >= ask.price_wei_per_kwh:
-        bid_out = ask_out = False
-        if bid.trader == ask.trader and bid.trader:
-            bid_out = bid.id > ask.id
-            ask_out = not bid_out
-            self_crossed.append(bid.id if bid_out else ask.id)
-        else:
-            qty_wh = bid_left if bid_left < ask_left else ask_left
-            pairs.append((bid.id, ask.id, qty_wh))
-            marginal = (bid, ask)
-            bid_left -= qty_wh
-            ask_left -= qty_wh
-        if bid_out or not bid_left:
-            filled_wh[bid.id] = bid.qty_wh - bid_left
-            bid = next(next_bid, None)
-            bid_left = bid.qty_wh if bid else 0
-        if ask_out or not ask_left:
-            filled_wh[ask.id] = ask.qty_wh - ask_left
-            ask = next(next_ask, None)
-            ask_left = ask.qty_wh if ask else 0
-    for order, left_wh in ((bid, bid_left), (ask, ask_left)):
-        if order:
-            filled_wh[order.id] = order.qty_wh - left_wh
-    return pairs, marginal, {order_id: wh for order_id, wh in filled_wh.items() if wh}, self_crossed
+    if bid is None or ask is None:
+        return Walk(pairs, marginal, filled_wh, self_crossed)
+    bid_id, _, bid_price, bid_left, bid_trader, _ = bid
+    ask_id, _, ask_price, ask_left, ask_trader, _ = ask
+    try:
+        while bid_price >= ask_price:
+            if bid_trader == ask_trader and bid_trader:
+                bid_is_done = bid_id > ask_id
+                ask_is_done = not bid_is_done
+                self_crossed.append(bid_id if bid_is_done else ask_id)
+            else:
+                qty_wh = bid_left if bid_left < ask_left else ask_left
+                pairs.append((bid_id, ask_id, qty_wh))
+                marginal = (bid, ask)
+                bid_left -= qty_wh
+                ask_left -= qty_wh
+                bid_is_done, ask_is_done = not bid_left, not ask_left
+            if bid_is_done:
+                filled_wh[bid_id] = bid.qty_wh - bid_left
+                bid = next(next_bid)
+                bid_id, _, bid_price, bid_left, bid_trader, _ = bid
+            if ask_is_done:
+                filled_wh[ask_id] = ask.qty_wh - ask_left
+                ask = next(next_ask)
+                ask_id, _, ask_price, ask_left, ask_trader, _ = ask
+    except StopIteration:
+        pass  # one side is used up; its last order is still in hand
+    filled_wh[bid_id] = bid.qty_wh - bid_left
+    filled_wh[ask_id] = ask.qty_wh - ask_left
+    got = {order_id: qty_wh for order_id, qty_wh in filled_wh.items() if qty_wh}
+    return Walk(pairs, marginal, got, self_crossed)
 
 
 def midpoint(bid_wei_per_kwh: int, ask_wei_per_kwh: int) -> int:
