@@ -160,11 +160,14 @@ class Chain:
                 await self._web3.eth.get_transaction_count(to_checksum_address(address), "pending")
             )
 
-    async def fees(self) -> tuple[int, int]:
-        """A fee cap that lasts through rising prices, and a tip; both in wei per gas."""
+    async def fees(self, tip_wei: int | None = None) -> tuple[int, int]:
+        """A fee cap that lasts through rising prices, and a tip; both in wei per gas.
+
+        Without `tip_wei` the node suggests the tip.
+        """
         with self._guarded():
             history = await self._web3.eth.fee_history(1, "latest", [])
-            tip = int(await self._web3.eth.max_priority_fee)
+            tip = int(await self._web3.eth.max_priority_fee) if tip_wei is None else tip_wei
         # The last entry is that of the block to come.
         return 2 * int(history["baseFeePerGas"][-1]) + tip, tip
 

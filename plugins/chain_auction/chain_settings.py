@@ -28,12 +28,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class SenderSettings:
-    """Patience in seconds, and the highest fee per gas in wei."""
+    """Patience in seconds; the highest fee per gas in wei, and the tip (None: as the node says)."""
 
     receipt_timeout_s: float
     resend_after_s: float
     replace_after_s: float
     max_fee_wei: int
+    tip_wei: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

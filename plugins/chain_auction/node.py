@@ -29,6 +29,8 @@ START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
 #: Well above a clearing of the largest page; under 30M interval mining lost transactions.
 BLOCK_GAS_LIMIT = 300_000_000
+#: Fees next to nothing, so that what a house earns shows in its account.
+BASE_FEE_WEI = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ class AnvilNode:
         command = [
             str(s.binary), "--host", s.host, "--port", str(s.port), "--chain-id", str(s.chain_id),
             "--accounts", str(s.accounts), "--mnemonic", DEV_MNEMONIC,
-            "--gas-limit", str(BLOCK_GAS_LIMIT), "--quiet",
+            "--gas-limit", str(BLOCK_GAS_LIMIT), "--block-base-fee-per-gas", str(BASE_FEE_WEI),
+            "--quiet",
             "--state", str(self._state), "--state-interval", "1",
         ]  # fmt: skip
         return [*command, "--prune-history"] if s.prune else command

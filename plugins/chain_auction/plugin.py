@@ -252,6 +252,8 @@ class ChainAuction(Plugin[Config]):
                 resend_after_s=RESEND_AFTER_S,
                 replace_after_s=REPLACE_AFTER_S,
                 max_fee_wei=config.max_fee_gwei * GWEI,
+                # Nobody competes for a place in the embedded chain's blocks.
+                tip_wei=0 if config.embedded else None,
             ),
             keys=KeySettings(
                 houses=tuple(ctx.houses),

@@ -78,7 +78,7 @@ class Sender:
     ) -> Intent:
         """Fill in gas, fees and nonce, sign, and commit."""
         gas = await self.chain.estimate(tx, account.address)
-        fee, tip = await self.chain.fees()
+        fee, tip = await self.chain.fees(self.settings.tip_wei)
         fee = min(fee, self.settings.max_fee_wei)
         await self._require_coin(account.address, int(tx.get("value", 0)), gas * fee, what)
         nonce = max(
@@ -228,7 +228,7 @@ class Sender:
         if account is None or done >= MAX_REPLACEMENTS:
             return
         fields = TypedTransaction.from_bytes(HexBytes(intent.raw)).as_dict()
-        fee_now, tip_now = await self.chain.fees()
+        fee_now, tip_now = await self.chain.fees(self.settings.tip_wei)
         fee = max(fee_now, -(-fields["maxFeePerGas"] * BUMP_PERMILLE // 1000))
         tip = max(tip_now, -(-fields["maxPriorityFeePerGas"] * BUMP_PERMILLE // 1000))
         if fee > self.settings.max_fee_wei:

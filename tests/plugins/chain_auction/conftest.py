@@ -65,7 +65,7 @@ class Bench:
             price_tick_wei=10**12,
             lot_wh=1,
             params=Params(settlement_ttl_s=600),
-            sender=SenderSettings(5.0, 15.0, 60.0, 500 * 10**9),
+            sender=SenderSettings(5.0, 15.0, 60.0, 500 * 10**9, 0),
             keys=KeySettings(("house1", "house2"), {}, None, None, {}),
         )
 
