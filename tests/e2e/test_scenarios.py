@@ -77,7 +77,9 @@ def test_all_scenarios_pass_on_the_default_microgrid(hub_file: Path):
         "Alert: A fault has been detected at House 1. Please initiate rectification procedures."
         in told
     )
-    assert "You can buy backup power from House 2 or House 3 on our trading platform: http" in told
+    sellers = r"House 2 or House 3|House 3 or House 2"
+    offer = rf"You can buy backup power from ({sellers}) on our trading platform: http"
+    assert re.search(offer, told), told
     high, low = (
         float(pu) for pu in re.findall(r"the voltage is (?:back at )?(1\.\d+) p\.u\.", told)
     )
