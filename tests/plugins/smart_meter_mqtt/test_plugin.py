@@ -345,7 +345,7 @@ def test_the_offline_check_names_what_cannot_work(
 def test_the_offline_check_passes_the_default(tmp_path: Path):
     check = CheckContext({"house1": House()}, tmp_path, "meters")
     assert plugin.SmartMeterMqtt.check(plugin.Config(), check) == []
-    assert check.unchecked == ["whether a broker answers at meters.broker"]
+    assert check.unchecked == ["whether the broker answers"]
 
 
 @pytest.mark.parametrize(
