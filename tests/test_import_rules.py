@@ -18,6 +18,7 @@ WIRING_NAMES = ("plugin.py", "*_plugin.py", "configuration.py")
 # Wiring under other names, and why it is not in one of those files.
 WIRING: dict[str, str] = {
     "plugins/notifier/lanes.py": "one task per destination: waiting is what it does",
+    "plugins/notifier/post.py": "keeps the outbox in the hub's ledger and runs the lanes",
     "plugins/opendss_grid/feeder_messages.py": "turns the simulation's arrays into messages",
     "plugins/opendss_grid/saved_state.py": "keeps the simulation's state in the hub's store",
 }

@@ -42,10 +42,14 @@ class Composer:
         )
 
 
+def stage_id(event: Event) -> str:
+    """Return the id of this stage of an alarm: raised with a severity, or cleared."""
+    return f"{event.id}-{'cleared' if event.cleared else event.severity}"
+
+
 def message_id(event: Event, audience: str) -> str:
     """Return the id under which this stage of an alarm is told to an audience, once."""
-    stage = "cleared" if event.cleared else event.severity
-    return f"{event.id}-{stage}-{audience}"
+    return f"{stage_id(event)}-{audience}"
 
 
 def offers_power(event: Event, audience: str) -> bool:

@@ -1,14 +1,15 @@
 """Messages on disk until they are sent: what was accepted survives a kill.
 
 A message and its deliveries are written in one transaction before anything is sent, and a delivery
-is marked after it was. A kill between the two sends it again under the same id. Plain SQLAlchemy
-Core; every function takes the connection of one transaction.
+is marked after it was. A kill between the two sends it again under the same id. With the first
+message of an event the event itself is written, so that whoever was not told yet can be after a
+restart. Plain SQLAlchemy Core; every function takes the connection of one transaction.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +32,16 @@ from sqlalchemy import (
 from .message import Outgoing
 
 tables = MetaData()
+
+events = Table(
+    "notifier_event",
+    tables,
+    Column("instance", String(64), primary_key=True),
+    Column("id", String(128), primary_key=True),
+    Column("at", DateTime, nullable=False),
+    Column("audiences", Text, nullable=False),
+    Column("data", Text, nullable=False),
+)
 
 messages = Table(
     "notifier_message",
@@ -78,12 +89,28 @@ class Pending:
     next_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a message tells of: an event under an id of its own, as plain data, and for whom."""
+
+    id: str
+    at: datetime
+    audiences: tuple[str, ...]
+    data: Mapping[str, Any]
+
+
 def accept(
-    connection: Connection, instance: str, message: Outgoing, channels: Sequence[str]
+    connection: Connection,
+    instance: str,
+    message: Outgoing,
+    channels: Sequence[str],
+    cause: Cause | None = None,
 ) -> bool:
     """Write a message with one delivery per channel; False if that id was accepted before."""
-    if is_known(connection, instance, message.id):
+    if known(connection, instance, [message.id]):
         return False
+    if cause is not None:
+        _keep(connection, instance, cause)
     values = {
         "instance": instance,
         "id": message.id,
@@ -108,18 +135,40 @@ def accept(
     return True
 
 
-def is_known(connection: Connection, instance: str, message_id: str) -> bool:
-    """Return whether a message was accepted before."""
-    query = select(messages.c.seq).where(
-        messages.c.instance == instance, messages.c.id == message_id
-    )
-    return connection.execute(query).first() is not None
+def _keep(connection: Connection, instance: str, cause: Cause) -> None:
+    of_it = (events.c.instance == instance) & (events.c.id == cause.id)
+    if connection.execute(select(events.c.id).where(of_it)).first() is None:
+        values = {
+            "at": _naive(cause.at),
+            "audiences": json.dumps(cause.audiences),
+            "data": json.dumps(cause.data, allow_nan=False),
+        }
+        connection.execute(events.insert().values(instance=instance, id=cause.id, **values))
 
 
-def is_alarm_known(connection: Connection, instance: str, alarm: str) -> bool:
-    """Return whether anybody was told of an alarm."""
-    query = select(messages.c.seq).where(messages.c.instance == instance, messages.c.cause == alarm)
-    return connection.execute(query.limit(1)).first() is not None
+def causes(connection: Connection, instance: str) -> list[Cause]:
+    """Return the events that are kept, oldest first."""
+    query = select(events).where(events.c.instance == instance).order_by(events.c.at)
+    return [
+        Cause(
+            row.id,
+            row.at.replace(tzinfo=UTC),
+            tuple(json.loads(row.audiences)),
+            json.loads(row.data),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def known(connection: Connection, instance: str, message_ids: Sequence[str]) -> set[str]:
+    """Return which of some messages were accepted before."""
+    found: set[str] = set()
+    for first in range(0, len(message_ids), 500):
+        query = select(messages.c.id).where(
+            messages.c.instance == instance, messages.c.id.in_(message_ids[first : first + 500])
+        )
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def pending(connection: Connection, instance: str) -> list[Pending]:
@@ -198,6 +247,9 @@ def forget_old(connection: Connection, instance: str, before: datetime) -> None:
         messages.c.instance == instance,
         messages.c.at < _naive(before),
         messages.c.seq.not_in(unsent),
+    )
+    connection.execute(
+        delete(events).where(events.c.instance == instance, events.c.at < _naive(before))
     )
     connection.execute(delete(deliveries).where(deliveries.c.seq.in_(old)))
     connection.execute(

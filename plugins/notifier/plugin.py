@@ -1,17 +1,13 @@
-"""Wires the notifier to the hub: alarms in, messages out, nothing lost in between."""
+"""Wires the notifier to the hub: alarms in, messages to people out."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, TypeVar
-
-import aiohttp
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from typing import Any
 
 from hub.api import (
     Alarm,
@@ -30,22 +26,23 @@ from hub.api import (
 )
 
 from . import outbox, routing, texts
-from .channels import Channel, TelegramChannel, WebhookChannel
-from .compose import Composer, entry, message_id, offers_power, plain
-from .configuration import NotifierConfig, problems, signing_key, unchecked
-from .lanes import Attempt, Delivery, Lanes
+from .compose import Composer, entry, message_id, offers_power, plain, stage_id
+from .configuration import NotifierConfig, problems, unchecked
 from .message import SUBSTATION, Outgoing
+from .post import Post
 
-T = TypeVar("T")
-
-#: How long a message waits for the disk before it goes out all the same.
-WRITE_S = 0.5
 #: How long a homeowner's message waits to know who sells.
 SELLERS_S = 1.0
 #: How long `alerts/test` waits to tell what became of its message.
 TEST_S = 8.0
-#: How long sent messages are kept.
-KEEP = timedelta(days=30)
+#: What happened longer ago is not told any more after a restart.
+NEWS = timedelta(days=1)
+#: Ids of messages told since the start; the outbox knows the others.
+MOST_KNOWN = 10_000
+
+
+#: An event, who is to hear of it, and when it was.
+Missed = tuple[texts.Event, tuple[str, ...], datetime]
 
 
 class Notifier(Plugin[NotifierConfig]):
@@ -72,76 +69,19 @@ class Notifier(Plugin[NotifierConfig]):
         self._turns: dict[str, asyncio.Lock] = {}
         self._known: dict[str, None] = {}
         self._recent: deque[dict[str, Any]] = deque(maxlen=200)
-        self._troubles: dict[tuple[str, str], str] = {}
-        self._outcomes: dict[str, asyncio.Queue[Attempt]] = {}
-        self._session: aiohttp.ClientSession | None = None
-        self._channels: dict[str, Channel] = {}
+        self._post = Post(ctx, self.config)
         if not ctx.virtual:
-            await self._open(ctx)
+            await self._post.open()
         ctx.serve("alerts/recent", self._tell_recent)
         ctx.handle("alerts/test", self._test)
         ctx.subscribe("alarm/#", self._on_alarm)
         ctx.subscribe("plugin/+/status", self._on_plugin)
         await self._catch_up()
 
-    async def _open(self, ctx: Context) -> None:
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-        self._channels = {channel.name: channel for channel in self._make_channels(self._session)}
-        self._lanes = Lanes(
-            self._channels,
-            spawn=lambda work, name: ctx.background(work, name=name),
-            record=self._record,
-            trouble=self._on_trouble,
-            schedule=self.config.retry,
-        )
-        await ctx.ledger.create(outbox.tables)
-        before = ctx.clock.now() - KEEP
-        await ctx.ledger.run(lambda c: outbox.forget_old(c, ctx.name, before))
-        for waiting in await ctx.ledger.run(lambda c: outbox.pending(c, ctx.name)):
-            self._resume(waiting)
-
-    def _make_channels(self, session: aiohttp.ClientSession) -> list[Channel]:
-        channels: list[Channel] = []
-        n8n, bot = self.config.n8n, self.config.telegram
-        if n8n is not None:
-            header = n8n.header
-            channels.append(
-                WebhookChannel(
-                    session,
-                    n8n.url,
-                    source=f"{self._ctx.hub_name}/{self._ctx.name}",
-                    chat_of=self._chat,
-                    key=signing_key(n8n.secret),
-                    header=(header.name, header.value.get_secret_value()) if header else None,
-                    timeout_s=self.config.timeout,
-                )
-            )
-        if bot is not None:
-            channels.append(
-                TelegramChannel(
-                    session,
-                    bot.token.get_secret_value(),
-                    chat_of=self._chat,
-                    api_url=bot.api_url,
-                    pacing=bot.pacing,
-                    timeout_s=self.config.timeout,
-                )
-            )
-        return channels
-
-    def _chat(self, audience: str) -> str | None:
-        if audience == SUBSTATION:
-            chat = self.config.telegram.substation_chat if self.config.telegram else None
-        else:
-            house = self._ctx.houses.get(audience)
-            chat = house.telegram if house else None
-        return None if chat is None else chat.get_secret_value()
-
     async def stop(self) -> None:
-        session = getattr(self, "_session", None)
-        if session is not None:
-            self._session = None
-            await session.close()
+        post = getattr(self, "_post", None)
+        if post is not None:
+            await post.close()
 
     # -- alarms ------------------------------------------------------------------------------------
 
@@ -155,20 +95,49 @@ class Notifier(Plugin[NotifierConfig]):
             plain(alarm.evidence),
             alarm.cleared,
         )
-        self._tell_all(event, alarm.at)
+        for audience in self._audiences(event):
+            self._begin(event, audience, alarm.at)
 
-    def _tell_all(self, event: texts.Event, at: datetime) -> None:
-        for audience in routing.audiences(event, self._routes, self._ctx.houses):
-            # Each audience on a task of its own: nobody waits for another's text or disk.
-            work = self._tell(event, audience, at)
-            self._ctx.background(work, name=f"tell {audience}")
+    def _audiences(self, event: texts.Event) -> tuple[str, ...]:
+        return routing.audiences(event, self._routes, self._ctx.houses)
+
+    def _begin(self, event: texts.Event, audience: str, at: datetime) -> None:
+        # Each audience on a task of its own: nobody waits for another's text or disk.
+        self._ctx.background(self._tell(event, audience, at), name=f"tell {audience}")
 
     async def _tell(self, event: texts.Event, audience: str, at: datetime) -> None:
         async with self._turns.setdefault(audience, asyncio.Lock()):
             if message_id(event, audience) in self._known:
                 return
             sellers = await self._sellers(audience) if offers_power(event, audience) else None
-            await self._accept(self._composer.message(event, audience, at, sellers))
+            message = self._composer.message(event, audience, at, sellers)
+            if not self._ctx.virtual:
+                everybody = self._audiences(event)
+                cause = outbox.Cause(stage_id(event), at, everybody, asdict(event))
+                if not await self._post.accept(message, cause):
+                    return
+            self._publish(message)
+            if not self._ctx.virtual:
+                self._post.send(message)
+
+    def _publish(self, message: Outgoing) -> None:
+        self._known[message.id] = None
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._recent.append(entry(message, outbox.PAGE, outbox.SENT))
+        name = self._names.get(message.audience, message.audience)
+        self._ctx.log.warning("to %s: %s", name, message.text)
+        self._ctx.publish(
+            Notification(
+                audience=message.audience,
+                text=message.text,
+                at=message.at,
+                severity=Severity(message.severity),
+                link=message.link,
+                id=message.id,
+                cause=message.cause,
+            )
+        )
 
     async def _sellers(self, house: str) -> list[texts.Seller] | None:
         try:
@@ -181,141 +150,43 @@ class Notifier(Plugin[NotifierConfig]):
             self._ctx.log.exception("nobody could say who sells")
         return None
 
-    async def _catch_up(self) -> None:
-        """Tell what was raised or cleared while nobody was here to hear it."""
-        if "faults/alarms" not in self._ctx.services:
-            return
-        answer = await self._ctx.ask("faults/alarms")
-        for found in (*answer["recent"], *answer["active"]):
-            event = texts.Event(
-                found["id"], found["kind"], found["subject"], found["severity"], found["text"],
-                found["evidence"], found["cleared"],
-            )  # fmt: skip
-            if not event.cleared or await self._heard_of(event):
-                self._tell_all(event, datetime.fromisoformat(found["at"]))
+    # -- what was missed ---------------------------------------------------------------------------
 
-    async def _heard_of(self, event: texts.Event) -> bool:
-        """Whether anybody was told of an alarm: only then its end is news."""
+    async def _catch_up(self) -> None:
+        """Tell whoever was not told: this hub stopped on the way, or was not there to hear."""
         if self._ctx.virtual:
-            return False
-        return await self._ctx.ledger.run(
-            lambda c: outbox.is_alarm_known(c, self._ctx.name, event.id)
-        )
+            return
+        missed: list[Missed] = []
+        told: dict[str, tuple[str, ...]] = {}
+        for cause in await self._post.causes():
+            event = texts.Event(**cause.data)
+            told[event.id] = cause.audiences
+            missed.append((event, cause.audiences, cause.at))
+        if "faults/alarms" in self._ctx.services:
+            answer = await self._ctx.ask("faults/alarms")
+            missed += [(e, self._audiences(e), at) for e, at in map(_event, answer["active"])]
+            # That an alarm ended is news only to those who heard that it began.
+            missed += [
+                (e, told[e.id], at)
+                for e, at in map(_event, answer["recent"])
+                if e.cleared and e.id in told
+            ]
+        await self._tell_missed(missed)
+
+    async def _tell_missed(self, missed: Iterable[Missed]) -> None:
+        since = self._ctx.clock.now() - NEWS
+        wanted = {
+            message_id(event, audience): (event, audience, at)
+            for event, audiences, at in missed
+            for audience in audiences
+            if at >= since
+        }
+        for new in sorted(await self._post.new_ones(wanted), key=lambda i: wanted[i][2]):
+            self._begin(*wanted[new])
 
     async def _on_plugin(self, status: PluginStatus) -> None:
         if status.type == "fault_detector" and status.state is PluginState.ONLINE:
             await self._catch_up()
-
-    # -- messages ----------------------------------------------------------------------------------
-
-    async def _accept(self, message: Outgoing) -> None:
-        ways = [
-            name
-            for name, channel in self._channels.items()
-            if channel.destination(message.audience) is not None
-        ]
-        if not self._ctx.virtual:
-            accept = partial(outbox.accept, instance=self._ctx.name, message=message, channels=ways)
-            # Without a disk the message still goes out, from memory.
-            if await self._ledger(accept) is False:
-                return
-        self._known[message.id] = None
-        if len(self._known) > 10_000:
-            del self._known[next(iter(self._known))]
-        self._recent.append(entry(message, outbox.PAGE, outbox.SENT))
-        self._ctx.log.warning(
-            "to %s: %s", self._names.get(message.audience, message.audience), message.text
-        )
-        self._ctx.publish(
-            Notification(
-                audience=message.audience,
-                text=message.text,
-                at=message.at,
-                severity=Severity(message.severity),
-                link=message.link,
-                id=message.id,
-                cause=message.cause,
-            )
-        )
-        for name in ways:
-            self._lanes.add(Delivery(message, name, self._expiry()))
-
-    def _expiry(self) -> float:
-        return asyncio.get_running_loop().time() + self.config.give_up_after
-
-    def _resume(self, waiting: outbox.Pending) -> None:
-        """Go on with a delivery from before a restart."""
-        channel = self._channels.get(waiting.channel)
-        if channel is None or channel.destination(waiting.message.audience) is None:
-            return  # no longer configured: it stays in the outbox until it is again
-        left_s = 0.0
-        if waiting.next_at is not None:
-            left_s = (waiting.next_at - self._ctx.clock.now()).total_seconds()
-        loop_now = asyncio.get_running_loop().time()
-        self._lanes.add(
-            Delivery(
-                waiting.message,
-                waiting.channel,
-                self._expiry(),
-                attempts=waiting.attempts,
-                due_at=loop_now + min(max(left_s, 0.0), self.config.retry[0]),
-            )
-        )
-
-    async def _record(self, attempt: Attempt) -> None:
-        now = self._ctx.clock.now()
-        again = attempt.again_in_s
-        delivery = attempt.delivery
-        if attempt.status == outbox.FAILED:
-            self._ctx.log.error(
-                "%s did not reach %s: %s",
-                delivery.channel,
-                delivery.message.audience,
-                attempt.reason,
-            )
-        await self._ledger(
-            partial(
-                outbox.record,
-                instance=self._ctx.name,
-                message_id=delivery.message.id,
-                channel=delivery.channel,
-                status=attempt.status,
-                attempts=delivery.attempts,
-                reason=attempt.reason,
-                next_at=None if again is None else now + timedelta(seconds=again),
-                done_at=now if again is None else None,
-            )
-        )
-        watcher = self._outcomes.get(delivery.message.id)
-        if watcher is not None:
-            watcher.put_nowait(attempt)
-
-    async def _ledger(self, function: Callable[[Connection], T]) -> T | None:
-        """Return what a transaction returns; None if the disk does not take it in time."""
-        try:
-            async with asyncio.timeout(WRITE_S):
-                return await self._ctx.ledger.run(function)
-        except TimeoutError:
-            self._ctx.log.error("the outbox is slow to write: messages go out from memory")
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or type(error).__name__
-            self._ctx.log.error(
-                "the outbox cannot be written, messages go out from memory: %s", cause
-            )
-        return None
-
-    def _on_trouble(self, lane: tuple[str, str], reason: str | None) -> None:
-        if reason is None:
-            if self._troubles.pop(lane, None) is None:
-                return
-        elif self._troubles.get(lane) == reason:
-            return
-        else:
-            self._troubles[lane] = reason
-        if self._troubles:
-            self._ctx.degraded("; ".join(sorted(set(self._troubles.values()))))
-        else:
-            self._ctx.online()
 
     # -- questions and tests -----------------------------------------------------------------------
 
@@ -323,7 +194,7 @@ class Notifier(Plugin[NotifierConfig]):
         limit = int((request or {}).get("limit", 50))
         if self._ctx.virtual:
             return list(self._recent)[::-1][:limit]
-        return await self._ctx.ledger.run(lambda c: outbox.recent(c, self._ctx.name, limit))
+        return await self._post.recent(limit)
 
     async def _test(self, command: Command) -> Mapping[str, Any]:
         """Send a test message and tell what became of it on each channel."""
@@ -340,24 +211,27 @@ class Notifier(Plugin[NotifierConfig]):
             severity="info",
             at=self._ctx.clock.now(),
         )
-        results: dict[str, str] = {outbox.PAGE: outbox.SENT}
-        expected = {
-            name for name, way in self._channels.items() if way.destination(audience) is not None
-        }
-        watcher = self._outcomes[message.id] = asyncio.Queue()
-        try:
-            await self._accept(message)
-            async with asyncio.timeout(TEST_S):
-                while not expected <= results.keys():
-                    attempt = await watcher.get()
-                    results[attempt.delivery.channel] = (
-                        f"{attempt.status}: {attempt.reason}" if attempt.reason else attempt.status
-                    )
-        except TimeoutError:
-            results |= dict.fromkeys(expected - results.keys(), "no answer yet")
-        finally:
-            del self._outcomes[message.id]
+        results = {outbox.PAGE: outbox.SENT}
+        if not self._ctx.virtual:
+            await self._post.accept(message, None)
+        self._publish(message)
+        if not self._ctx.virtual:
+            results |= await self._post.follow(message, TEST_S)
         return {"id": message.id, "channels": results}
+
+
+def _event(alarm: Mapping[str, Any]) -> tuple[texts.Event, datetime]:
+    """Return an alarm of `faults/alarms` with its time."""
+    event = texts.Event(
+        id=alarm["id"],
+        kind=alarm["kind"],
+        subject=alarm["subject"],
+        severity=alarm["severity"],
+        text=alarm["text"],
+        evidence=plain(alarm["evidence"]),
+        cleared=alarm["cleared"],
+    )
+    return event, datetime.fromisoformat(alarm["at"])
 
 
 @hookimpl

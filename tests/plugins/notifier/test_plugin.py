@@ -13,7 +13,16 @@ from aiohttp import web
 from sqlalchemy import text
 
 from hub.core import Hub
-from hub.messages import Alarm, Command, CommandStatus, Message, Notification, PluginState, Severity
+from hub.messages import (
+    Alarm,
+    Command,
+    CommandStatus,
+    Message,
+    Notification,
+    PluginState,
+    Reading,
+    Severity,
+)
 from hub.testing import Recording, in_virtual_time, running
 from tests.plugins.notifier.far_side import TOKEN, FarSide, eventually, far_side, hang
 
@@ -333,3 +342,44 @@ def test_in_virtual_time_notifications_are_published_and_repeat(tmp_path: Path):
 
 def _notifications(messages: list[Message]) -> list[Notification]:
     return [m for m in messages if isinstance(m, Notification)]
+
+
+BOTH = """
+houses:
+  house1: {bus: 671.1}
+plugins:
+  %s
+  faults: {use: fault_detector, head: null}
+"""
+
+
+async def test_an_alarm_that_nobody_here_heard_is_told_after_the_start_and_its_end_too(
+    tmp_path: Path,
+):
+    """The notifier was away when the fault detector raised an alarm, and again at its end."""
+    async with far_side() as n8n:
+        notifier = f'alerts: {{use: notifier, n8n: {{url: "{n8n.url}/webhook/x"}}, retry: [20ms]}}'
+        async with running(tmp_path, BOTH % "") as hub:
+            await hub.settled()
+            alarms = Recording(hub, "alarm/outage/#")
+            at = hub.clock.now()
+            hub.bus.publish(Reading("house1", "voltage", 0.0, "V", at))
+            await alarms.until(lambda m: m or None)
+        async with running(tmp_path, BOTH % notifier) as hub:
+            await n8n.until(2)
+            await settled_status(hub, "n8n", "sent", "sent")
+        async with running(tmp_path, BOTH % "") as hub:
+            await hub.settled()
+            alarms = Recording(hub, "alarm/outage/#")
+            hub.bus.publish(Reading("house1", "voltage", 240.0, "V", hub.clock.now()))
+            await alarms.until(lambda m: m or None)
+        async with running(tmp_path, BOTH % notifier) as hub:
+            requests = await n8n.until(4)
+            await settled_status(hub, "n8n", *["sent"] * 4)
+    events = sorted((r.json["audience"], r.json["event"]) for r in requests)
+    assert events == [
+        ("house1", "alarm.cleared"),
+        ("house1", "alarm.raised"),
+        ("substation", "alarm.cleared"),
+        ("substation", "alarm.raised"),
+    ]
