@@ -11,14 +11,13 @@ from pydantic import Field, SecretStr
 
 from hub.api import Context, Duration, MeteringPoints, Plugin, PluginConfig, hookimpl
 
-from . import tasmota
+from .dialect import DIALECTS
 from .meter import Meter
 from .store import TABLES, load_counts, save_counts
 
 SAVE_EVERY_S = 10.0
 #: A step this much early still counts as one interval later; steps are not exact.
 EARLY_S = 0.05
-DIALECTS = {"tasmota": tasmota}
 
 
 class Config(PluginConfig):
@@ -28,7 +27,9 @@ class Config(PluginConfig):
     broker: str = Field("mqtt://127.0.0.1:1883", description="address of the MQTT broker")
     username: str | None = Field(None, description="user name at the broker")
     password: SecretStr | None = Field(None, description="password at the broker (use !secret)")
-    preset: Literal["tasmota"] = Field("tasmota", description="make of meter to speak like")
+    preset: Literal["tasmota", "shelly_gen2", "zigbee2mqtt", "esphome"] = Field(
+        "tasmota", description="make of meter to speak like; the reader needs the same"
+    )
     interval: Duration = Field(1.0, description="time between the messages of one meter")
     resolution_wh: int = Field(1, ge=1, description="what the last digit of the counters is, in Wh")
     accuracy_percent: float = Field(

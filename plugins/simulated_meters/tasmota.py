@@ -14,10 +14,8 @@ from datetime import datetime, timedelta
 
 from .meter import Sample
 
-Message = tuple[str, bytes]
 
-
-def measurement(device: str, sample: Sample, clock_offset: timedelta) -> list[Message]:
+def measurement(device: str, sample: Sample, clock_offset: timedelta) -> list[tuple[str, bytes]]:
     """Return the telemetry of a meter whose clock is off by `clock_offset`."""
     apparent_va = [v * a for v, a in zip(sample.voltages_v, sample.currents_a, strict=True)]
     energy = {
@@ -36,7 +34,7 @@ def measurement(device: str, sample: Sample, clock_offset: timedelta) -> list[Me
     return [(f"tele/{device}/SENSOR", json.dumps(document, separators=(",", ":")).encode())]
 
 
-def availability(device: str, *, online: bool) -> Message:
+def availability(device: str, *, online: bool) -> tuple[str, bytes]:
     """Return the (retained) message that says whether the meter is there."""
     return f"tele/{device}/LWT", b"Online" if online else b"Offline"
 
