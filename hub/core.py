@@ -7,7 +7,7 @@ import fcntl
 import logging
 import os
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,8 +80,8 @@ class Hub:
         self.history = Database.sqlite(self.data_dir / "history.db", durable=False)
         self.plugins: dict[str, Supervised] = {}
         self.state_waiters: list[asyncio.Future[None]] = []
-        #: Called with the secrets of a file that was read again, so that no log shows them.
-        self.keep_secret: Callable[[Iterable[str]], None] = lambda _: None
+        #: Called with a file that was read again before anything is made of it: for the log.
+        self.on_config: Callable[[HubConfig], None] = lambda _: None
         self.started_at = self.clock.now()
         self.watchdog: Watchdog | None = None
         self._published: dict[str, int] = {}
@@ -178,7 +178,7 @@ class Hub:
 
     async def _change_to(self, new: HubConfig) -> Mapping[str, Any]:
         old = self.config
-        self.keep_secret(new.secrets)
+        self.on_config(new)
         everything = new.houses != old.houses or new.hub != old.hub
         kept = [
             name

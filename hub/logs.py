@@ -182,12 +182,20 @@ class LogHandle:
         handler: logging.Handler,
         redactor: Redactor,
         ring: LogRing,
-        levels_before: Mapping[str, int],
     ) -> None:
         self.redactor = redactor
         self.ring = ring
         self._handler = handler
-        self._levels_before = levels_before
+        self._levels_before: dict[str, int] = {}
+
+    def set_levels(self, level: str, levels: Mapping[str, str]) -> None:
+        """Set the level of all and those of single plugins; other levels return to the default."""
+        wanted = _wanted_levels(level, levels)
+        for name in self._levels_before.keys() - wanted.keys():
+            logging.getLogger(name).setLevel(self._levels_before[name])
+        for name, own in wanted.items():
+            self._levels_before.setdefault(name, logging.getLogger(name).level)
+            logging.getLogger(name).setLevel(own)
 
     def close(self) -> None:
         """Take the log away again; levels that were set are as before."""
@@ -216,17 +224,18 @@ def setup(
     redactor = Redactor(secrets)
     ring = LogRing()
     handler = _Handler(stream, redactor, ring, as_json=fmt == "json")
+    handle = LogHandle(handler, redactor, ring)
+    handle.set_levels(level, levels)
+    logging.getLogger().addHandler(handler)
+    _current.append(handle)
+    return handle
+
+
+def _wanted_levels(level: str, levels: Mapping[str, str]) -> dict[str, int | str]:
     least = logging.getLevelNamesMapping()[level.upper()]
     wanted: dict[str, int | str] = {_ROOT: least}
     wanted |= dict.fromkeys(_NOISY, max(least, logging.WARNING))
-    wanted |= {PLUGIN_LOGGERS + name: text.upper() for name, text in levels.items()}
-    before = {name: logging.getLogger(name).level for name in wanted}
-    for name, own in wanted.items():
-        logging.getLogger(name).setLevel(own)
-    logging.getLogger().addHandler(handler)
-    handle = LogHandle(handler, redactor, ring, before)
-    _current.append(handle)
-    return handle
+    return wanted | {PLUGIN_LOGGERS + name: text.upper() for name, text in levels.items()}
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -8,7 +8,6 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from hub import logs
@@ -40,14 +39,15 @@ async def _run(config: HubConfig, loader: Loader, log_handle: logs.LogHandle, sa
     ended = asyncio.Event()
     hub = Hub(config, loader, safe=safe)
 
-    def keep_secret(secrets: Iterable[str]) -> None:
-        for secret in secrets:
+    def on_config(new: HubConfig) -> None:
+        for secret in new.secrets:
             log_handle.redactor.add(secret)
+        log_handle.set_levels(new.hub.log.level, new.hub.log.levels)
 
     async def recent(request: Any) -> list[dict[str, Any]]:
         return [json.loads(line.to_json()) for line in log_handle.ring.recent(**(request or {}))]
 
-    hub.keep_secret = keep_secret
+    hub.on_config = on_config
     hub.services.register("hub/log", recent, "hub")
     control = ControlServer(hub)
     for number in (signal.SIGINT, signal.SIGTERM):

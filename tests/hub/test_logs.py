@@ -254,3 +254,20 @@ def test_reading_and_writing_at_once_is_safe(set_up: Setup) -> None:
         assert len(ring.recent(limit=1000)) <= 1000
     numbers = [line.number for line in ring.recent(limit=1000)]
     assert sorted(numbers) == list(range(201, 1201))
+
+
+def test_levels_can_be_set_anew_and_return_to_what_they_were():
+    stream = io.StringIO()
+    plugin = logging.getLogger("hub.plugins.grid")
+    before = plugin.level
+    handle = setup("info", {"grid": "debug"}, "text", stream, ())
+    plugin.debug("one")
+    handle.set_levels("info", {})
+    plugin.debug("two")
+    handle.set_levels("error", {"grid": "info"})
+    plugin.info("three")
+    logging.getLogger("hub").warning("four")
+    handle.close()
+    written = stream.getvalue()
+    assert [word for word in ("one", "two", "three", "four") if word in written] == ["one", "three"]
+    assert plugin.level == before

@@ -1,0 +1,112 @@
+"""`hub run` as a process: ready, reload by signal, orderly end, one hub a folder."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HUB = [sys.executable, "-m", "hub"]
+PLUGIN = """
+from hub.api import Context, Plugin, PluginConfig, hookimpl
+
+class Talker(Plugin):
+    class Config(PluginConfig):
+        word: str
+
+    async def start(self, ctx: Context) -> None:
+        ctx.log.info("says %s", self.config.word)
+        ctx.log.debug("whispers %s", self.config.word)
+
+@hookimpl
+def hub_plugin_types():
+    return {"talker": Talker}
+"""
+
+
+class Running:
+    """A hub process whose log is read line by line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [*HUB, "run", "-c", str(folder / "hub.yaml")],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def until(self, text: str) -> list[str]:
+        """Read lines up to the first with a text in it."""
+        lines = []
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            lines.append(line.rstrip())
+            if text in line:
+                return lines
+        raise AssertionError(f"ended without {text!r}:\n" + "\n".join(lines))
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Running]:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/talker.py").write_text(PLUGIN)
+    (tmp_path / "hub.yaml").write_text("plugins:\n  a: {use: talker, word: one}\n")
+    running = Running(tmp_path)
+    running.until("1 of 1 plugins online")
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+    running.process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(hub: Running, number: signal.Signals):
+    hub.process.send_signal(number)
+    hub.until("stopping")
+    assert hub.process.wait(20) == 0
+    assert not (hub.folder / ".hub/control.json").exists()
+
+
+def test_sighup_reloads_the_file_and_its_log_levels(hub: Running):
+    (hub.folder / "hub.yaml").write_text(
+        "hub: {log: {levels: {a: debug}}}\nplugins:\n  a: {use: talker, word: two}\n"
+    )
+    hub.process.send_signal(signal.SIGHUP)
+    lines = hub.until("reloaded: 1 restarted or new") + hub.until("whispers two")
+    assert any("says two" in line for line in lines)
+
+
+def test_sighup_with_mistakes_keeps_everything_running(hub: Running):
+    (hub.folder / "hub.yaml").write_text("plugins:\n  a: {use: talker, wrod: two}\n")
+    hub.process.send_signal(signal.SIGHUP)
+    (line,) = [line for line in hub.until("not reloaded") if "not reloaded" in line]
+    assert "did you mean 'word'?" in line
+    done = subprocess.run(
+        [*HUB, "plugins", "--json", "-c", str(hub.folder / "other.yaml")],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2  # the file asked for is not there; the hub goes on
+    assert hub.process.poll() is None
+
+
+def test_the_command_line_reaches_the_running_hub(hub: Running):
+    done = subprocess.run(
+        [*HUB, "probe", "a", "--json", "-c", str(hub.folder / "hub.yaml")],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["state"] == "ONLINE"
+
+
+def test_a_second_hub_in_the_folder_says_why_it_does_not_start(hub: Running):
+    done = subprocess.run(
+        [*HUB, "run", "-c", str(hub.folder / "hub.yaml")],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "another hub is running on" in done.stderr
+    assert "Traceback" not in done.stderr
