@@ -9,6 +9,8 @@ from hub.api import Context, MeteringPoints, Plugin, PluginConfig, PluginStatus,
 from hub.core import Hub
 from hub.link import LinkMessage, LinkOptions
 from hub.testing import Recording, in_virtual_time, running
+from plugins.mqtt_link.plugin import MqttLink
+from tests.mosquitto import Mosquitto
 
 URL = "mqtt://127.0.0.1:1883"
 
@@ -179,6 +181,28 @@ def test_birth_is_retained_and_farewell_is_said(tmp_path: Path):
         LinkMessage("tele/house1/LWT", b"Online", retained=True),
         LinkMessage("tele/house1/LWT", b"Offline"),
     ]
+
+
+async def test_a_broker_that_forgot_all_hears_again_who_is_there(
+    mosquitto: Mosquitto, tmp_path: Path
+):
+    text = yaml(broker=f"'{mosquitto.url}'").replace(
+        "stale_after", f"broker: '{mosquitto.url}', stale_after"
+    )
+    async with running(tmp_path, text, types={"feeder": Feeder}) as hub:
+        record = Recording(hub, "reading/house1/voltage")
+        await record.until(lambda messages: messages)
+        mosquitto.stop()
+        mosquitto.start()
+        count = len(record.messages)
+        await record.until(lambda messages: len(messages) > count + 1)
+        link = MqttLink(LinkOptions(mosquitto.url, "late"))
+        heard: asyncio.Queue[LinkMessage] = asyncio.Queue()
+        link.subscribe("tele/house1/LWT", heard.put_nowait)
+        async with asyncio.timeout(15):
+            message = await heard.get()
+        await link.close()
+    assert message == LinkMessage("tele/house1/LWT", b"Online", retained=True)
 
 
 async def test_counters_go_on_after_a_restart(tmp_path: Path, unused_tcp_port: int):
