@@ -84,7 +84,7 @@ def numpy_floor(book: list[Order]) -> Clear:
 
 def pymarket_curves(book: list[Order]) -> Clear:
     """The demand and supply curves of pymarket and their intersection."""
-    import pymarket  # noqa: PLC0415 - a rival, present only where it was installed
+    import pymarket
 
     market = pymarket.Market()
     for order in book:
