@@ -181,6 +181,26 @@ def test_a_failed_quantity_of_a_closed_order_is_refunded_not_requeued() -> None:
     assert m.match_orders(NOW + 102) == (0, 0)
 
 
+@pytest.mark.parametrize("act", ["settle", "post_delivery"])
+def test_a_report_counts_up_to_the_last_second(act: str) -> None:
+    amounts = (1000, 1000) if act == "settle" else (1000,)
+    m = market(settlement_ttl_s=100)
+    trade_id = one_trade(m)
+    with pytest.raises(Refused, match="DeadlinePassed"):
+        getattr(m, act)(trade_id, *amounts, NOW + 101)
+    getattr(m, act)(trade_id, *amounts, NOW + 100)
+
+
+@pytest.mark.parametrize(("left_s", "requeued"), [(0, False), (1, True)])
+def test_a_failed_quantity_returns_only_while_its_order_lives(left_s: int, requeued: bool) -> None:
+    m = market()
+    place(m, "buyer", "bid", 60, 500, expiry=NOW + 50 + left_s)
+    place(m, "seller", "ask", 40, 500)
+    m.match_orders(NOW)
+    m.settle(next(iter(m.pending)), 0, 0, NOW + 50)
+    assert (m.orders[1].resting_wh == 500) == requeued
+
+
 def test_a_requeued_order_keeps_its_place_in_time() -> None:
     m = market(settlement_ttl_s=100)
     trade_id = one_trade(m, qty_wh=500)
