@@ -1,7 +1,7 @@
 /** The trading page: connects its parts. */
 
 import { find, h, on, setText, show, toast } from "/static/dom.js";
-import { clock, shortAddress, tickDecimals } from "/static/format.js";
+import { shortAddress, tickDecimals } from "/static/format.js";
 import { Hub } from "/static/hub.js";
 import { Live } from "/static/live.js";
 import { MarketFeed } from "/static/market-feed.js";
@@ -156,7 +156,7 @@ function prefill() {
   if (!wanted && !ignored.length) return;
   show(find("#prefill"),
     wanted && h("p", { class: "banner info" }, wanted.fromAlert
-      ? `Filled in from the alert of ${clock(Date.now(), false)}. Check it; nothing is sent until you place it.`
+      ? "Filled in from an alert. Check it; nothing is sent until you place it."
       : "Filled in from a link. Check it; nothing is sent until you place it."),
     ignored.length > 0 && h("p", { class: "banner warn" }, `Parts of the link were not understood and are left out: ${ignored.join(", ")}.`));
 }

@@ -113,8 +113,15 @@ export class Live {
     }
   }
 
+  /** @param {any} batch one quantity of many devices */
+  _takeBatch({ devices, values, quantity, at, quality }) {
+    devices.forEach((/** @type {string} */ device, /** @type {number} */ i) =>
+      this._takeReadings({ [device]: { [quantity]: [values[i], at, quality] } }));
+  }
+
   /** @param {any} state */
   _takeState(state) {
+    if (state.type === "ReadingBatch") this._takeBatch(state);
     const before = this.states.get(state.topic);
     // The names of a feeder's arrays are sent once.
     this.states.set(state.topic, before?.nodes && !state.nodes

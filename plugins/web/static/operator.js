@@ -6,6 +6,7 @@ import { Hub } from "./hub.js";
 import { Live } from "./live.js";
 import { startTheme } from "./theme.js";
 import { startAlarms } from "./panels/alarms.js";
+import { startFeeder } from "./panels/feeder.js";
 import { startFigures } from "./panels/figures.js";
 import { startHouses } from "./panels/houses.js";
 import { startNotifications } from "./panels/notifications.js";
@@ -19,6 +20,8 @@ startTheme(() => dispatchEvent(new Event("themechange")));
 for (const start of [
   startFigures, startScenarios, startAlarms, startNotifications, startHouses, startPlugins,
 ]) start(hub);
+
+startFeeder(hub, () => {});
 
 live.onConnection(showConnection);
 hub.start();
