@@ -48,6 +48,7 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
     async def start(self, ctx: Context) -> None:
         self._ctx = ctx
         self._found: asyncio.Queue[Finding] = asyncio.Queue()
+        self._told: list[Finding] = []
         self._settling = False
         now = ctx.clock.now()
         standing: list[Finding] = []
@@ -56,7 +57,7 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
             await ctx.ledger.create(store.tables)
             standing = await ctx.ledger.run(lambda c: store.standing(c, ctx.name))
             for finding in await ctx.ledger.run(lambda c: store.untold(c, ctx.name)):
-                await self._tell(finding)
+                self._tell(finding)
             await ctx.ledger.run(lambda c: store.forget_old(c, ctx.name, now, KEEP))
             self._past = await ctx.ledger.run(lambda c: store.recent(c, ctx.name, now - SHOWN))
         self._detector = Detector(self._meters(ctx), self.config.rules(), now, standing)
@@ -103,10 +104,13 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
         self._detector.link_changed(alarm.subject, alarm.cleared, self._ctx.clock.now())
 
     def _on_plugin(self, status: PluginStatus) -> None:
-        """A meter plugin that does not work reports no reading: that is not the meters' fault."""
+        """A meter plugin that does not run reports no reading: that is not the meters' fault.
+
+        While it is only degraded, it runs; a broker that is away is an alarm of its own.
+        """
         if status.type in METER_TYPES:
-            up = status.state is PluginState.ONLINE
-            self._detector.link_changed(status.plugin, up, self._ctx.clock.now())
+            up = status.state in (PluginState.ONLINE, PluginState.DEGRADED)
+            self._detector.link_changed(f"plugin {status.plugin}", up, self._ctx.clock.now())
 
     async def _settled(self) -> None:
         self._settling = False
@@ -114,6 +118,9 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
 
     async def _tick(self) -> None:
         self._put(self._detector.check(self._ctx.clock.now()))
+        told, self._told = self._told, []
+        for finding in told:
+            await self._ledger(partial(store.mark_told, instance=self._ctx.name, finding=finding))
 
     # -- out --
 
@@ -133,13 +140,14 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
                 partial(store.write, instance=self._ctx.name, finding=finding)
             )
             # Told in any case: a full or slow disk must not silence an alarm.
-            await self._tell(finding)
+            self._tell(finding)
             if kept:
                 self._ctx.online()
 
-    async def _tell(self, finding: Finding) -> None:
+    def _tell(self, finding: Finding) -> None:
         self._ctx.publish(_alarm(finding))
-        await self._ledger(partial(store.mark_told, instance=self._ctx.name, finding=finding))
+        # Marked on the next tick: those who hear the alarm need the disk more urgently.
+        self._told.append(finding)
 
     async def _ledger(self, function: Callable[[Connection], None]) -> bool:
         try:

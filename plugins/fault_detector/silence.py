@@ -9,7 +9,10 @@ from datetime import datetime, timedelta
 from .alarms import BROKER_LOST, CRITICAL, METER_LOST, WARNING, Finding, Register
 
 #: The subject of `broker_lost` when nobody said which link is down, only that all are silent.
-ALL_METERS = "meters"
+ALL_METERS = "all_meters"
+#: All are silent for so many times as long as one must be: whoever holds the link knows better
+#: why, and is given the time to say so.
+ALL_SILENT_FACTOR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ def find_silent(
 
     `seen` maps every expected device to when it last reported (or to when the watch began). A
     device is lost only while another one reports: when all fall silent together the way to them
-    is, and no meter is blamed. Up to `excused_until` nobody is: they had no way to report.
+    is, and no meter is blamed; that takes `ALL_SILENT_FACTOR` times as long. Up to `excused_until`
+    nobody is blamed: they had no way to report.
     """
     if excused_until is not None and now < excused_until:
         return Silence(frozenset(), all_silent=False)
@@ -40,7 +44,8 @@ def find_silent(
     anybody = any(now - at <= stale_after / 2 for at in seen.values())
     if anybody:
         return Silence(silent, all_silent=False)
-    return Silence(frozenset(), all_silent=len(silent) == len(seen))
+    latest = max(seen.values())
+    return Silence(frozenset(), all_silent=now - latest > ALL_SILENT_FACTOR * stale_after)
 
 
 class SilenceAlarms:
@@ -76,7 +81,7 @@ class SilenceAlarms:
             return []
         silence = find_silent(self._seen, now, self._stale_after, self._excused_until)
         if silence.all_silent:
-            waited_s = self._stale_after.total_seconds()
+            waited_s = ALL_SILENT_FACTOR * self._stale_after.total_seconds()
             return self._register.raise_alarm(
                 BROKER_LOST,
                 ALL_METERS,
