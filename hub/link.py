@@ -133,7 +133,7 @@ class LoopbackLink(Link):
         topic: str,
         payload: bytes,
         *,
-        qos: int = 0,  # noqa: ARG002 - nothing is lost in memory
+        qos: int = 0,
         retain: bool = False,
     ) -> None:
         self._net.deliver(self._url, LinkMessage(topic, payload), retain)
@@ -143,7 +143,7 @@ class LoopbackLink(Link):
         topic_filter: str,
         handler: LinkHandler,
         *,
-        qos: int = 0,  # noqa: ARG002 - nothing is lost in memory
+        qos: int = 0,
     ) -> None:
         parts = split_filter(topic_filter)
         self._handlers.append((parts, handler))

@@ -77,7 +77,7 @@ class Plugin(ABC, Generic[ConfigT]):
         return
 
     @classmethod
-    def check(cls, config: Any, check: CheckContext) -> list[str]:  # noqa: ARG003
+    def check(cls, config: Any, check: CheckContext) -> list[str]:
         """Look at what can be verified without starting: return a sentence per problem."""
         return []
 
