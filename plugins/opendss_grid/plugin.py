@@ -107,8 +107,11 @@ class OpenDssGrid(Plugin[GridConfig]):
         except GridError as error:
             raise Unavailable(str(error)) from None
         self._publish(clock.now(), result)
+        if result.solution.converged:
+            self._publish_measured(clock.now(), result)
 
     def _publish(self, now: datetime, result: StepResult) -> None:
+        """Publish the state of the feeder after a step."""
         ctx, simulation = self._ctx, self._simulation
         self._last_result = result
         for happening in result.happenings:
@@ -119,14 +122,19 @@ class OpenDssGrid(Plugin[GridConfig]):
         if self._troubled:
             self._troubled = False
             ctx.online()
-        state = feeder_messages.feeder_state(
+        self._last_good = feeder_messages.feeder_state(
             ctx.name, now, result.feeder_time, simulation.circuit, result.solution
         )
-        self._last_good = state
-        ctx.publish(state)
+        ctx.publish(self._last_good)
+        taps = feeder_messages.tap_readings(ctx.name, now, result.solution)
+        if taps is not None:
+            ctx.publish(taps)
+
+    def _publish_measured(self, now: datetime, result: StepResult) -> None:
+        """Publish what meters and inverters have measured since the step before."""
+        ctx, simulation = self._ctx, self._simulation
         for message in (
             feeder_messages.metering_points(ctx.name, now, simulation, result),
-            feeder_messages.tap_readings(ctx.name, now, result.solution),
             feeder_messages.charge_readings(ctx.name, now, simulation),
         ):
             if message is not None:
@@ -165,25 +173,23 @@ class OpenDssGrid(Plugin[GridConfig]):
     async def _command(self, kind: str, command: Command) -> Mapping[str, Any]:
         """Carry out a command and verify it in a power flow of its own before answering."""
         name = command.target.rsplit("/", 1)[-1]
-        clock = self._ctx.clock
-        order = Order(kind, name, command.action, command.args, clock.now())
+        now = self._ctx.clock.now()
+        order = Order(kind, name, command.action, command.args, now)
         try:
-            result, figures = await self._ctx.run_blocking(
-                self._carry_out, order, clock.now(), clock.feeder_now()
-            )
+            result, figures = await self._ctx.run_blocking(self._carry_out, order)
         except GridError as error:
             raise Rejected(str(error)) from None
-        self._publish(clock.now(), result)
+        self._publish(now, result)
         return figures
 
-    def _carry_out(
-        self, order: Order, now: datetime, feeder_time: datetime
-    ) -> tuple[StepResult, Mapping[str, Any]]:
-        verify = carry_out(self._simulation, order)
-        result = self._simulation.step(now, feeder_time)
+    def _carry_out(self, order: Order) -> tuple[StepResult, Mapping[str, Any]]:
+        """Solve at once, but let no time pass: meters go on counting with the next step."""
+        simulation = self._simulation
+        verify = carry_out(simulation, order)
+        result = simulation.step(order.at, simulation.time)
         if not result.solution.converged:
             return result, {"problem": result.solution.problem}
-        return result, verify(self._simulation, result)
+        return result, verify(simulation, result)
 
     async def _answer_topology(self, _: Any) -> Mapping[str, Any]:
         return self._topology
