@@ -231,9 +231,7 @@ class Market:
     def _close(self, order: BookedOrder) -> None:
         """Refund what rests of an order and take it off its queue."""
         queue = self._queue(order)
-        at = bisect_left(queue, order.key)
-        if at < len(queue) and queue[at] == order.key:
-            del queue[at]
+        del queue[bisect_left(queue, order.key)]
         self._credit(order.trader, order.escrow_wei(order.resting_wh))
         order.resting_wh = 0
         order.closed = True

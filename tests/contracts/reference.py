@@ -13,7 +13,12 @@ How the interface is read where it leaves room:
 * An oracle's report counts as it is, whatever delivery was posted before.
 * Metered Wh count up to the trade's quantity, in whole lots; the receipt up to that.
 * Penalties: first the seller's part (not delivered), then the buyer's (not received).
-* A fee of 0 wei is still a penalty: one strike per side and trade.
+* A penalty of 0 wei is still a penalty: one strike per side and trade.
+* Pruning and expiring wait until an open round is over; settling does not.
+* A posted delivery of less than one lot is none.
+* A trade whose failed quantity went back on the book may be forgotten: it is then unknown.
+* An order holds at most 2**30 - 1 lots. A market may be too full for a huge order; where
+  that limit lies is not said.
 """
 
 from __future__ import annotations
