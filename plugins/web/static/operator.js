@@ -8,9 +8,14 @@ import { startTheme } from "./theme.js";
 import { startAlarms } from "./panels/alarms.js";
 import { startFeeder } from "./panels/feeder.js";
 import { startFigures } from "./panels/figures.js";
+import { startHistory } from "./panels/history.js";
 import { startHouses } from "./panels/houses.js";
+import { startLog } from "./panels/log.js";
+import { startMarket } from "./panels/market.js";
 import { startNotifications } from "./panels/notifications.js";
 import { startPlugins } from "./panels/plugins.js";
+import { startProfile } from "./panels/profile.js";
+import { startRegulators } from "./panels/regulators.js";
 import { startScenarios } from "./panels/scenarios.js";
 
 const live = new Live();
@@ -18,16 +23,15 @@ const hub = new Hub(live);
 
 startTheme(() => dispatchEvent(new Event("themechange")));
 for (const start of [
-  startFigures, startScenarios, startAlarms, startNotifications, startHouses, startPlugins,
+  startFigures, startScenarios, startAlarms, startNotifications, startHouses, startMarket, startHistory, startPlugins, startLog,
 ]) start(hub);
-
-startFeeder(hub, () => {});
+const ofFeeder = [startProfile(hub), startRegulators(hub)];
+startFeeder(hub, (feeder) => ofFeeder.forEach((tell) => tell(feeder)));
 
 live.onConnection(showConnection);
 hub.start();
 live.connect();
 setInterval(showConnection, 1000);
-setTimeout(() => { if (!live.connected) showConnection(); }, 1500);
 
 function showConnection() {
   const pill = find("#connection");

@@ -8,7 +8,7 @@ import { arrange } from "./layout.js";
 
 const PHASES = ["a", "b", "c"];
 /** Sizes in px: with numbers, and with signs alone where there is no room. */
-const FULL = { pitchY: 96, boxW: 62, cellH: 14, numbers: true, chipStep: 15, left: 40, top: 44 };
+const FULL = { pitchY: 100, boxW: 62, cellH: 14, numbers: true, chipStep: 15, left: 40, top: 44 };
 const COMPACT = { pitchY: 66, boxW: 26, cellH: 9, numbers: false, chipStep: 14, left: 22, top: 30 };
 const ROOM_FOR_NUMBERS = 112;
 const MOST_CHIPS = 3;
