@@ -96,7 +96,10 @@ class LoopbackNet:
 
     def deliver(self, url: str, message: LinkMessage, retain: bool) -> None:
         if retain:
-            self._retained.setdefault(url, {})[message.topic] = message.payload
+            kept = self._retained.setdefault(url, {})
+            kept[message.topic] = message.payload
+            if not message.payload:
+                del kept[message.topic]
         for link in self._links.get(url, ()):
             link.receive(message)
 
@@ -116,7 +119,7 @@ class LoopbackLink(Link):
         self._net = net
         self._url = url
         self._handlers: list[tuple[tuple[str, ...], LinkHandler]] = []
-        self._inbox: deque[LinkMessage] = deque()
+        self._inbox: deque[tuple[LinkMessage, list[LinkHandler]]] = deque()
         self._loop = asyncio.get_running_loop()
         self._closed = False
 
@@ -159,13 +162,16 @@ class LoopbackLink(Link):
         self._net.forget(self._url, self)
 
     def receive(self, message: LinkMessage) -> None:
+        """Take a message in for those who are subscribed now; it reaches them a turn later."""
+        wanted = [handler for parts, handler in self._handlers if matches(parts, message.topic)]
+        if not wanted:
+            return
         if not self._inbox:
             self._loop.call_soon(self._drain)
-        self._inbox.append(message)
+        self._inbox.append((message, wanted))
 
     def _drain(self) -> None:
         while self._inbox:
-            message = self._inbox.popleft()
-            for parts, handler in self._handlers:
-                if matches(parts, message.topic):
-                    handler(message)
+            message, wanted = self._inbox.popleft()
+            for handler in wanted:
+                handler(message)
