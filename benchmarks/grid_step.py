@@ -33,11 +33,11 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from opendssdirect import dss  # noqa: E402
 
 from hub.testing import running  # noqa: E402
 from plugins.opendss_grid.engine import MAX_ITERATIONS, TOLERANCE  # noqa: E402
 from plugins.opendss_grid.profiles import load_factor  # noqa: E402
+from plugins.opendss_grid.solver_library import dss  # noqa: E402
 
 FEEDER = ROOT / "config/feeders/ieee13"
 HUB = """

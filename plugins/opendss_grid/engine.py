@@ -296,10 +296,11 @@ class OpenDssEngine:
 
     def load_powers(self, index: int) -> ComplexArray:
         """Return what one load draws per conductor in VA after the last solve."""
-        self._dss.Loads.Idx(index + 1)
-        count = len(self.circuit.loads[index].phases)
-        values = np.asarray(self._dss.CktElement.Powers()) * 1000
-        return np.asarray(values[0::2] + 1j * values[1::2])[:count]
+        load = self.circuit.loads[index]
+        # By name: an index would count loads that the file has disabled.
+        self._dss.Loads.Name(load.name)
+        values = np.array(self._dss.CktElement.Powers()).view(np.complex128)
+        return np.asarray(values[: len(load.phases)] * 1000)
 
     def _read_taps(self) -> dict[str, int]:
         taps = {}

@@ -117,6 +117,20 @@ def test_power_factor_follows_every_change(engine: OpenDssEngine) -> None:
         assert engine.load_powers(at).sum() == pytest.approx(complex(active, reactive), abs=1.0)
 
 
+def test_loads_that_the_file_disables_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "feeder.dss"
+    path.write_text(
+        "Clear\nNew Circuit.x basekv=4.16 bus1=s\nNew Line.l bus1=s bus2=a length=1 units=km\n"
+        "New Load.off bus1=a kv=4.16 kw=500\nNew Load.on bus1=a kv=4.16 kw=100 kvar=20\n"
+        "Load.off.enabled=no\nSet VoltageBases=[4.16]\nCalcVoltageBases\n"
+    )
+    engine = OpenDssEngine()
+    assert [load.name for load in engine.compile(path).loads] == ["on"]
+    engine.set_loads(np.array([50e3]), np.array([10e3]))
+    assert engine.solve().source_va.real.sum() == pytest.approx(50e3, rel=0.02)
+    assert engine.load_powers(0).sum() == pytest.approx(50e3 + 10e3j, rel=1e-4)
+
+
 def house(name: str = "house1", **changes) -> ServiceSpec:
     values = {"bus": "671", "phases": (1,), "nominal_v": 240.0} | changes
     return ServiceSpec(name=name, **values)
