@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 from eth_account.signers.local import LocalAccount
@@ -25,7 +25,7 @@ from web3.exceptions import (
     Web3Exception,
     Web3RPCError,
 )
-from web3.types import LogReceipt, TxParams, TxReceipt
+from web3.types import LogReceipt, RPCEndpoint, TxParams, TxReceipt
 
 from .events import Head
 from .problems import MarketError, Refused, Unreachable
@@ -47,6 +47,15 @@ class AlreadySent(MarketError):
 
 class Underpriced(MarketError):
     """Its fees are too low for now, or too close to those of the version the node has."""
+
+
+class MinedTransaction(NamedTuple):
+    """A transaction as its sender signed it, and the block it is in."""
+
+    sender: str
+    nonce: int
+    raw: bytes
+    block: Head
 
 
 class Chain:
@@ -138,18 +147,43 @@ class Chain:
             except TransactionNotFound:
                 return None
 
-    async def raw_transaction(self, tx: str) -> bytes | None:
-        """The signed bytes of a transaction; None where the node does not give them."""
+    async def block_of(self, receipt: TxReceipt) -> Head:
+        """The block that a receipt names."""
+        number = int(receipt["blockNumber"])
+        block_hash = HexBytes(receipt["blockHash"]).to_0x_hex()
+        block = await self.block(number)
+        if block is None or block.hash != block_hash:
+            raise Unreachable(f"{self._label}: block {number} was replaced while it was read")
+        return block
+
+    async def transactions(self, number: int) -> list[str]:
+        """The hashes of a block's transactions, in order."""
+        with self._guarded():
+            block = await self._web3.eth.get_block(number)
+        return [HexBytes(tx).to_0x_hex() for tx in block.get("transactions", ())]  # type: ignore[arg-type]
+
+    async def mined_transaction(self, tx: str) -> MinedTransaction | None:
+        """A mined transaction as signed; None where the node does not give it."""
         with self._guarded():
             try:
-                return bytes(await self._web3.eth.get_raw_transaction(HexBytes(tx)))
+                raw = bytes(await self._web3.eth.get_raw_transaction(HexBytes(tx)))
+                found = await self._web3.eth.get_transaction(HexBytes(tx))
             except (TransactionNotFound, Web3RPCError):
                 return None
+        block = await self.block(int(found["blockNumber"]))
+        if block is None:
+            return None
+        return MinedTransaction(str(found["from"]), int(found["nonce"]), raw, block)
 
-    async def transaction_nonce(self, tx: str) -> int:
-        """The nonce of a mined transaction."""
-        with self._guarded():
-            return int((await self._web3.eth.get_transaction(HexBytes(tx)))["nonce"])
+    # -- development chains only --
+
+    async def set_next_time(self, at: int) -> None:
+        """Give the next block a time in seconds since the epoch, if that is not before the last."""
+        await self._web3.provider.make_request(RPCEndpoint("evm_setNextBlockTimestamp"), [at])
+
+    async def set_clock(self, at: int) -> None:
+        """Let the chain's clock run on from a time in seconds since the epoch."""
+        await self._web3.provider.make_request(RPCEndpoint("anvil_setTime"), [at])
 
     # -- writing --
 

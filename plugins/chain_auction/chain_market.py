@@ -23,6 +23,7 @@ from .keys import Keyring, keyring
 from .log_reader import ChainReplaced, LogReader
 from .market import Funds, MarketFacts, Placed, Proof
 from .problems import Misconfigured, Refused
+from .restoration import Restorer
 from .sender import Sender
 from .store import ChainRow
 from .tables import Ledger
@@ -53,6 +54,7 @@ class ChainMarket:
     _row: ChainRow = field(init=False)
     _sender: Sender = field(init=False)
     _reader: LogReader = field(init=False)
+    _kept_block: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         label = "the embedded chain" if self.settings.place.embedded else "the chain's node"
@@ -111,8 +113,24 @@ class ChainMarket:
             lost_after = await reader.rewind()
         except ChainReplaced:
             return  # `find_market` judges what it is now
-        if lost_after is not None:
-            await self._make_sender(row.id, chain_id).reopen_after(lost_after)
+        if lost_after is None:
+            return
+        sender = self._make_sender(row.id, chain_id)
+        if self.settings.place.embedded:
+            restored = await self._restorer(row.id).restore(lost_after)
+            self.hub.log.warning(
+                "the chain had lost what came after block %d; %d transactions were restored",
+                lost_after,
+                restored,
+            )
+            await sender.look_after()
+        else:
+            await sender.reopen_after(lost_after)
+
+    def _restorer(self, chain_key: int) -> Restorer:
+        keys = (self.keyring.operator, self.keyring.oracle, *self.keyring.accounts.values())
+        own = frozenset(str(account.address) for account in keys)
+        return Restorer(self.chain, self.hub.ledger, chain_key, own, self.hub.now, self.hub.sleep)
 
     def _make_sender(self, chain_key: int, chain_id: int) -> Sender:
         hub = self.hub
@@ -171,10 +189,11 @@ class ChainMarket:
         if news.undone:
             first = min(entry.block for entry in news.undone)
             await self._sender.reopen_after(first - 1)
-        if self.settings.place.embedded and news.entries:
-            await self._sender.keep_foreign(
-                {entry.tx for entry in news.entries}, news.head.number, store.BLOCKS_KEPT
-            )
+        if self.settings.place.embedded and news.head.number != self._kept_block:
+            oldest = news.head.number - store.BLOCKS_KEPT
+            first = max(min(self._kept_block, news.head.number) + 1, oldest)
+            await self._restorer(self._row.id).keep(first, news.head.number, oldest)
+            self._kept_block = news.head.number
         return news
 
     async def retry_pending(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,7 +23,7 @@ from .events import Entry, Head, News
 from .market import Market, Proof
 from .problems import Refused
 from .tables import Ledger
-from .twin_events import TradeExpired, TradeMatched, TradeSettled
+from .twin_events import MarketEvent, TradeExpired, TradeMatched, TradeSettled
 
 #: Rounds are cleared in pages of so many pairs: well inside one transaction's gas.
 PAGE = 400
@@ -120,29 +120,35 @@ class ClearingHouse:
         async with self.lock:
             news = await self.market.poll()
             self.head = news.head
+            returned = {entry.event for entry in news.undone} & {e.event for e in news.entries}
             if news.undone:
-                await self._refold(news)
+                await self._refold(news, returned)
             matched: list[BookTrade] = []
             for entry in news.entries:
                 finished = self.book.apply(entry)
                 self._note(entry)
-                self.listener.happened(entry)
+                if entry.event not in returned:
+                    self.listener.happened(entry)
                 if finished is not None:
                     self._verify(finished)
                     matched.extend(finished.trades)
             await self._schedule(matched)
 
-    async def _refold(self, news: News) -> None:
-        """Build the book anew without what a reorganisation took back."""
+    async def _refold(self, news: News, returned: Container[MarketEvent]) -> None:
+        """Build the book anew without what a reorganisation took back.
+
+        What came back unchanged in another block is not told again, and its delivery goes on.
+        """
+        undone = [entry for entry in news.undone if entry.event not in returned]
         self.log.warning(
-            "the chain was reorganised: %d events taken back, %d in their place",
+            "the chain was reorganised: of %d events taken back %d did not return",
             len(news.undone),
-            len(news.entries),
+            len(undone),
         )
-        gone = [e.event.trade_id for e in news.undone if isinstance(e.event, TradeMatched)]
+        gone = [e.event.trade_id for e in undone if isinstance(e.event, TradeMatched)]
         for trade_id in gone:
             self.plan.drop(trade_id)
-        for entry in reversed(news.undone):
+        for entry in reversed(undone):
             self.listener.undone(entry)
             if isinstance(entry.event, TradeSettled | TradeExpired):
                 delivery = self.plan.get(entry.event.trade_id)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
+from .events import Head
 from .tables import intents
 
 
@@ -30,6 +31,7 @@ class Intent:
     sent_at: float
     block: int | None = None
     block_hash: str | None = None
+    block_at: int | None = None
     reason: str | None = None
 
     @property
@@ -68,7 +70,7 @@ def _values(chain: int, intent: Intent) -> dict[str, object]:
         "what": intent.what, "raw": intent.raw, "tx": intent.tx,
         "earlier_txs": " ".join(intent.earlier_txs), "state": intent.state,
         "sent_at": intent.sent_at, "block": intent.block, "block_hash": intent.block_hash,
-        "reason": intent.reason,
+        "block_at": intent.block_at, "reason": intent.reason,
     }  # fmt: skip
 
 
@@ -103,15 +105,16 @@ def record(
     intent_id: str,
     state: str,
     *,
-    block: int | None = None,
-    block_hash: str | None = None,
+    block: Head,
     reason: str | None = None,
 ) -> None:
-    """Note how an intent ended."""
+    """Note how an intent ended, and in which block."""
     connection.execute(
         update(intents)
         .where(intents.c.chain == chain, intents.c.id == intent_id)
-        .values(state=state, block=block, block_hash=block_hash, reason=reason)
+        .values(
+            state=state, block=block.number, block_hash=block.hash, block_at=block.at, reason=reason
+        )
     )
 
 
@@ -131,7 +134,8 @@ def replace_bytes(
 def reopen_after(connection: Connection, chain: int, block: int) -> int:
     """Treat everything mined after a block as not mined; returns how many that are.
 
-    The block number stays until the next receipt: it tells in which order to send them again.
+    Number and time of the block stay until the next receipt: they tell in which order to send them
+    again, and on a chain of our own at what time.
     """
     result = connection.execute(
         update(intents)

@@ -1,7 +1,7 @@
 """Reads the contract's events from a checkpoint on, and notices when the chain changes its mind.
 
 The checkpoint (block number and hash) is committed together with the events before it. If its hash
-is not on the chain any more, the newest of the last 64 remembered blocks that still is becomes the
+is not on the chain any more, the newest of the remembered blocks that still is becomes the
 checkpoint, and what came after it is undone.
 """
 
@@ -77,9 +77,7 @@ class LogReader:
             block = await self.chain.block(number)
             if block is not None and block.hash == block_hash:
                 return block
-        raise ChainReplaced(
-            f"none of the last {store.BLOCKS_KEPT} blocks that the hub has seen is on the chain"
-        )
+        raise ChainReplaced("none of the blocks that the hub has seen is on the chain")
 
     async def _logs(self, first: int, last: int) -> tuple[list[LogReceipt], int]:
         """Logs up to `last`, or to an earlier block if the node says that it is too much."""

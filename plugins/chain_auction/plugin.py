@@ -61,7 +61,7 @@ SETTLE_EVERY_S = 1.0
 TIDY_EVERY_S = 10.0
 LOOK_AFTER_S = 2.0
 NODE_CHECK_S = 0.5
-KEEP_STATE_S = 60.0
+KEEP_STATE_S = 600.0
 #: Time between the end of a window and the settlement deadline that settling must have.
 SPARE_S = 10.0
 GWEI = 10**9

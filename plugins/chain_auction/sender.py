@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
@@ -169,8 +168,7 @@ class Sender:
             partial(
                 intents.record, chain=self.chain_key, intent_id=intent.id,
                 state="mined" if receipt["status"] == 1 else "failed",
-                block=int(receipt["blockNumber"]),
-                block_hash=HexBytes(receipt["blockHash"]).to_0x_hex(), reason=reason or None,
+                block=await self.chain.block_of(receipt), reason=reason or None,
             )
         )  # fmt: skip
         return reason
@@ -249,26 +247,3 @@ class Sender:
         # Sent already: the earlier version was mined meanwhile, its receipt is found next time.
         with suppress(AlreadySent, Underpriced):
             await self.chain.send(raw)
-
-    async def keep_foreign(self, tx_hashes: set[str], head_block: int, kept_blocks: int) -> None:
-        """Keep the bytes of other people's recent transactions, for a chain that may forget."""
-        for tx_hash in sorted(tx_hashes):
-            raw = await self.chain.raw_transaction(tx_hash)
-            receipt = await self.chain.receipt(tx_hash)
-            if raw is None or receipt is None:
-                continue
-            sender = Account.recover_transaction(HexBytes(raw))
-            if sender in self._accounts:
-                continue
-            transaction = await self.chain.transaction_nonce(tx_hash)
-            seen = Intent(
-                f"seen:{tx_hash}", sender, transaction, f"transaction {tx_hash} of {sender}", raw,
-                tx_hash, (), "mined", self.now(), int(receipt["blockNumber"]),
-                HexBytes(receipt["blockHash"]).to_0x_hex(),
-            )  # fmt: skip
-            await self.ledger.run(partial(intents.commit_seen, chain=self.chain_key, intent=seen))
-        await self.ledger.run(
-            partial(
-                intents.forget_seen, chain=self.chain_key, before_block=head_block - kept_blocks
-            )
-        )

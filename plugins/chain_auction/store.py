@@ -17,8 +17,8 @@ from .events import Entry, Head, from_plain, to_plain
 from .metering import Counters
 from .tables import blocks, chains, deliveries, edges, events
 
-#: Blocks remembered to find where a reorganisation began.
-BLOCKS_KEPT = 64
+#: Blocks remembered to find where a reorganisation began; the embedded chain may lose a minute.
+BLOCKS_KEPT = 1_000
 
 
 class ChainRow(NamedTuple):

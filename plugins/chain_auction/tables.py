@@ -95,6 +95,8 @@ intents = Table(
     Column("sent_at", Float, nullable=False),
     Column("block", BigInteger),
     Column("block_hash", String(66)),
+    #: Time of the block in seconds since the epoch.
+    Column("block_at", BigInteger),
     Column("reason", Text),
     UniqueConstraint("chain", "sender", "nonce"),
     Index("market_intents_by_state", "chain", "state"),

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +15,6 @@ import pytest
 from plugins.chain_auction.node import AnvilNode, NodeSettings, find_binary
 from plugins.chain_auction.problems import Misconfigured
 from tests.plugins.chain_auction.rpc import block_number, rpc, send_coin
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -107,9 +99,19 @@ def test_the_good_copy_is_kept_while_it_runs(own_node: AnvilNode):
     own_node.start()
     send_coin(own_node.url)
     state = own_node.settings.state_dir / "anvil-state.json"
-    wait_for(state.exists)
+    assert state.exists()
     own_node.keep_good_state()
     assert (own_node.settings.state_dir / "anvil-state.good.json").exists()
+
+
+def test_a_node_killed_at_once_is_the_same_chain_when_it_starts_again(own_node: AnvilNode):
+    own_node.start()
+    first = rpc(own_node.url, "eth_getBlockByNumber", "0x0", False)["hash"]
+    os.kill(own_node.pid or 0, signal.SIGKILL)
+    own_node.wait_for_end()
+    time.sleep(1.1)  # a new chain would carry another second in its first block
+    own_node.start()
+    assert rpc(own_node.url, "eth_getBlockByNumber", "0x0", False)["hash"] == first
 
 
 def test_a_killed_node_is_seen_as_dead_and_starts_again(own_node: AnvilNode):
