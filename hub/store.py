@@ -7,8 +7,11 @@ Core code in a function and the loop never waits for a disk.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +19,42 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, MetaData
 
 T = TypeVar("T")
+
+#: Files up to this size are checked page by page when they are opened.
+MOST_CHECKED_BYTES = 256 * 1024 * 1024
+
+
+def set_aside_if_corrupt(path: Path) -> Path | None:
+    """Rename a file that is no sound SQLite database, and its journal; return its new path.
+
+    Only for files that may be lost: a ledger in trouble must stop the hub instead. A file above
+    `MOST_CHECKED_BYTES` is looked at only superficially, because checking takes a second per GB
+    and more.
+    """
+    if not path.exists() or _is_sound(path):
+        return None
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    aside = path.with_name(f"{path.name}.corrupt.{stamp}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _is_sound(path: Path) -> bool:
+    thorough = path.stat().st_size <= MOST_CHECKED_BYTES
+    try:
+        with closing(sqlite3.connect(path, timeout=0.2)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if not thorough:
+                return True
+            row = connection.execute("PRAGMA quick_check(1)").fetchone()
+            return bool(row[0] == "ok")
+    except sqlite3.OperationalError:
+        return True  # locked or unreadable now: that is no proof against the file
+    except sqlite3.DatabaseError:
+        return False
 
 
 class Database:
@@ -26,6 +65,8 @@ class Database:
         self._durable = durable
         self._engine: Engine | None = None
         self._closed = False
+        #: Where a file went that was no sound database when it was opened; None if it was sound.
+        self.set_aside: Path | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
     @classmethod
@@ -38,6 +79,9 @@ class Database:
             from sqlalchemy import create_engine, event
 
             engine = create_engine(self.url)
+            path = engine.url.database
+            if engine.dialect.name == "sqlite" and path and not self._durable:
+                self.set_aside = set_aside_if_corrupt(Path(path))
             if engine.dialect.name == "sqlite":
                 synchronous = "FULL" if self._durable else "NORMAL"
 
