@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +26,7 @@ from hub.api import (
     Reading,
     ReadingBatch,
     ScenarioStep,
+    Severity,
     hookimpl,
 )
 
@@ -58,6 +60,8 @@ class Recorder(Plugin[RecorderConfig]):
         self._states: dict[str, tuple[str, str]] = {}
         self._failing = False
         await ctx.history.create(tables.tables)
+        if ctx.history.set_aside is not None:
+            self._tell_of_loss(ctx.history.set_aside)
         ctx.serve("history/series", self._answer_series)
         ctx.serve("history/events", self._answer_events)
         # One subscription for all: so a batch comes as a batch, and events in their order.
@@ -68,6 +72,15 @@ class Recorder(Plugin[RecorderConfig]):
     async def stop(self) -> None:
         if hasattr(self, "_buffer"):
             await self._flush()
+
+    def _tell_of_loss(self, aside: Path) -> None:
+        """The history begins anew because its file was damaged; say where the old one is."""
+        now = self._ctx.clock.now()
+        text = f"The history was damaged and begins anew; the old file is {aside.name}."
+        self._ctx.log.error("%s", text)
+        alarm = Alarm("history_lost", self._ctx.name, Severity.WARNING, now, text)
+        self._happened(alarm, now)
+        self._ctx.publish(alarm)
 
     # -- in ----------------------------------------------------------------------------------------
 

@@ -133,8 +133,8 @@ def test_an_unchanged_value_is_kept_as_a_sign_of_life_only(tmp_path: Path):
 
 def test_old_samples_become_minutes_and_old_minutes_go(tmp_path: Path):
     text = (
-        "plugins:\n  history: {use: recorder, min_interval: 1s, keep_raw: 20m, "
-        "keep_minutes: 40m, keep_events: 40m}\n"
+        "plugins:\n  history: {use: recorder, min_interval: 1s, flush: 10s, "
+        "keep_raw: 20m, keep_minutes: 40m, keep_events: 40m}\n"
     )
 
     async def program():
@@ -142,9 +142,9 @@ def test_old_samples_become_minutes_and_old_minutes_go(tmp_path: Path):
             await hub.settled()
             start = hub.clock.now()
             hub.bus.publish(Alarm("outage", "house1", Severity.CRITICAL, start, "dark"))
-            for step in range(3600):
+            for step in range(0, 3600, 4):
                 hub.bus.publish(reading(hub, float(step)))
-                await asyncio.sleep(1)
+                await asyncio.sleep(4)
             await asyncio.sleep(10)
             events = await hub.services.ask("history/events", {"topics": ["alarm/#"]})
             until = hub.clock.now().isoformat()
@@ -157,13 +157,13 @@ def test_old_samples_become_minutes_and_old_minutes_go(tmp_path: Path):
     ages_s = [3610 - _seconds(at) for at in fine["at"]]
     assert 2400 <= max(ages_s) <= 2400 + 60 + 600
     raw = [at for at in fine["at"] if 3600 - _seconds(at) < 1200]
-    assert len(raw) == pytest.approx(1200, abs=2)
+    assert len(raw) == pytest.approx(300, abs=2)
     thinned = len(fine["at"]) - len(raw)
-    assert 20 <= thinned <= 31 + 600, "minutes, and samples since the last thinning out"
+    assert 20 <= thinned <= 31 + 150, "minutes, and samples since the last thinning out"
     # Nothing was lost or counted twice where both meet.
     first = _seconds(fine["at"][0])
-    assert coarse["value"] == [pytest.approx((first + 3599) / 2, abs=1)]
-    assert coarse["max"] == [3599.0]
+    assert coarse["value"] == [pytest.approx((first + 3596) / 2, abs=4)]
+    assert coarse["max"] == [3596.0]
 
 
 def _seconds(at: str) -> float:
@@ -220,20 +220,20 @@ async def test_a_full_disk_loses_nothing_and_is_written_when_there_is_room(tmp_p
         used = await hub.history.run(pages)
         await hub.history.run(lambda c: c.exec_driver_sql(f"PRAGMA max_page_count={used}") and None)
         recorder = hub.plugins["history"].plugin
-        for step in range(2000):
+        for step in range(500):
             hub.bus.publish(reading(hub, 230.0, f"meter{step}"))
         await asyncio.sleep(0)
         await _until_delivered(hub)
         await recorder._flush()  # type: ignore[union-attr]
         assert "database or disk is full" in hub.plugins["history"].status().reason
         await hub.history.run(lambda c: c.exec_driver_sql("PRAGMA max_page_count=100000") and None)
-        assert (await series(hub, "meter1999"))["value"] == [230.0]
+        assert (await series(hub, "meter499"))["value"] == [230.0]
         assert (await series(hub, "meter0"))["value"] == [230.0]
         assert hub.plugins["history"].status().state == "ONLINE"
 
 
 async def _until_delivered(hub: Hub) -> None:
-    while any(s.backlog for s in hub.bus.subscriptions):
+    while any(s.backlog for s in hub.bus.subscriptions):  # noqa: ASYNC110 - a queue has no event
         await asyncio.sleep(0)
 
 
