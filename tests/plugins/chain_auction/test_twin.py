@@ -514,5 +514,5 @@ class AnyMarket(RuleBasedStateMachine):
         assert self.paid_in == self.paid_out
 
 
-AnyMarket.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyMarket.TestCase.settings = settings(stateful_step_count=40, deadline=None)
 TestAnyMarket = AnyMarket.TestCase
