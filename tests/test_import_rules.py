@@ -21,6 +21,8 @@ WIRING: dict[str, str] = {
     "plugins/notifier/post.py": "keeps the outbox in the hub's ledger and runs the lanes",
     "plugins/opendss_grid/feeder_messages.py": "turns the simulation's arrays into messages",
     "plugins/opendss_grid/saved_state.py": "keeps the simulation's state in the hub's store",
+    "plugins/web/api.py": "asks the hub what pages want to know, and sends their commands",
+    "plugins/web/stream.py": "one queue and one writer for every page that is open",
 }
 
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PLUGINS.rglob("*.py"))

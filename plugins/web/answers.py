@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 MAX_ROWS = 1000
@@ -27,6 +28,8 @@ def history_request(query: Mapping[str, str]) -> dict[str, Any]:
     for key in ("device", "quantity"):
         if not query.get(key):
             raise BadRequest(f"{key}: missing")
+    for key in ("since", "until"):
+        _check_time(query, key)
     return {
         "device": query["device"],
         "quantity": query["quantity"],
@@ -34,6 +37,16 @@ def history_request(query: Mapping[str, str]) -> dict[str, Any]:
         "until": query.get("until"),
         "points": number(query, "points", 300, most=5000),
     }
+
+
+def _check_time(query: Mapping[str, str], key: str) -> None:
+    if key in query:
+        try:
+            datetime.fromisoformat(query[key])
+        except ValueError:
+            raise BadRequest(
+                f"{key}: expected a time such as 2026-01-31T12:00:00Z, got {query[key][:40]!r}"
+            ) from None
 
 
 def command_fields(body: Any) -> tuple[str, str, dict[str, Any]]:
