@@ -1,0 +1,150 @@
+"""A day of the whole hub in virtual time: feeder, meters, market, agents, history.
+
+Steps of one feeder minute, a market round every quarter of an hour on the Python twin of the
+contract, every house with its meter on MQTT payloads. Each size runs in a process of its own, so
+that memory is its own, too.
+
+    python benchmarks/simulated_day.py                  # 12 and 100 houses
+    python benchmarks/simulated_day.py --houses 1000
+    python benchmarks/simulated_day.py --houses 100 --hours 6 --profile
+
+Anchor: gsy-e, a simulator of the same kind, takes 14.6 s, 113 s and an estimated 850 s for 12, 100
+and 1,000 houses at 60 s ticks, without meters and without any power flow. With `--profile` a table
+says where the time goes, by plugin; profiling itself about doubles it. Prints a table and, last,
+one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import pstats
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from hub.config import load  # noqa: E402
+from hub.loader import Loader  # noqa: E402
+from hub.simulate import simulate  # noqa: E402
+
+FEEDER = ROOT / "config/feeders/ieee13/feeder.dss"
+BUSES = (
+    "671.1", "671.2", "671.3", "632.1", "632.2", "645.2", "646.3", "684.1", "680.2", "675.3",
+)  # fmt: skip
+HUB = """
+hub: {{name: day, time_lapse: 60, seed: 1}}
+houses:
+{houses}
+plugins:
+  grid: {{use: opendss_grid, feeder: {feeder}, load_scale: 0.6, time_of_day: "00:00"}}
+  twin: {{use: opendss_grid/opendss_twin, feeder: {feeder}, load_scale: 0.6}}
+  sim_meters: {{use: simulated_meters, broker: "mqtt://127.0.0.1:1883"}}
+  meters: {{use: smart_meter_mqtt, broker: "mqtt://127.0.0.1:1883", preset: tasmota}}
+  market: {{use: chain_auction, match_every: 15s, window: 15s, lead: 5s}}
+  traders: {{use: house_trader}}
+  faults: {{use: fault_detector}}
+  taps: {{use: tap_controller}}
+  alerts: {{use: notifier}}
+  history: {{use: recorder}}
+"""
+
+
+def hub_yaml(count: int) -> str:
+    """Return a hub with so many houses: every second one with PV, every third with a battery."""
+    houses = []
+    for number in range(count):
+        devices = f"load: {{annual_kwh: {2500 + number % 7 * 500}}}"
+        if number % 2:
+            devices += ", pv: {kwp: 5}"
+        if number % 3 == 0:
+            devices += ", battery: {kwh: 10, kw: 5}"
+        houses.append(f'  h{number}: {{bus: "{BUSES[number % len(BUSES)]}", {devices}}}')
+    return HUB.format(houses="\n".join(houses), feeder=FEEDER)
+
+
+def run(count: int, hours: float, *, profile: bool) -> dict[str, object]:
+    """Simulate in this process and return what it took."""
+    profiler = cProfile.Profile()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hub.yaml"
+        path.write_text(hub_yaml(count))
+        loader = Loader(path.parent)
+        config = load(path, loader.resolve, known_types=loader.known_types())
+        cpu = time.process_time()
+        if profile:
+            profiler.enable()
+        result = simulate(config, loader, hours)
+        profiler.disable()
+    report = result.report
+    bad = {n: p for n, p in report["plugins"].items() if p["state"] != "ONLINE" or p["errors"]}
+    return {
+        "houses": count,
+        "hours": hours,
+        "wall_s": round(result.wall_s, 2),
+        "cpu_s": round(time.process_time() - cpu, 2),
+        "memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "power_flows": report["messages"].get("FeederState", 0),
+        "readings": report["messages"].get("Reading", 0),
+        "trades": len(report["trades"]),
+        "settled": len(report["settled"]),
+        "not_online": bad,
+        "fingerprint": report["fingerprint"],
+        "seconds_by_part": by_part(profiler) if profile else {},
+    }
+
+
+def by_part(profiler: cProfile.Profile) -> dict[str, float]:
+    """Return own time in seconds by plugin, by `hub` and by the rest, largest first."""
+    spent: Counter[str] = Counter()
+    for (file, _, _), (_, _, own_s, _, _) in pstats.Stats(profiler).stats.items():
+        parts = Path(file).parts
+        if "site-packages" in parts:
+            spent[parts[parts.index("site-packages") + 1]] += own_s
+        elif file.startswith(str(ROOT)):
+            below = Path(file).relative_to(ROOT).parts
+            spent["/".join(below[:2])] += own_s
+        else:
+            spent["python"] += own_s
+    return {part: round(own_s, 2) for part, own_s in spent.most_common(14)}
+
+
+def main() -> None:
+    """Run every size and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--houses", type=int, nargs="+", default=[12, 100])
+    parser.add_argument("--hours", type=float, default=24.0)
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(run(options.houses[0], options.hours, profile=options.profile)))
+        return
+    results = []
+    for count in options.houses:
+        command = [sys.executable, __file__, "--one", "--houses", str(count)]
+        command += ["--hours", str(options.hours), *(["--profile"] * options.profile)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        results.append(json.loads(done.stdout.splitlines()[-1]))
+    heads = ("houses", "hours", "wall_s", "cpu_s", "memory_mib", "power_flows", "readings")
+    heads += ("trades", "settled")
+    print("".join(f"{head:>12}" for head in heads))
+    for row in results:
+        print("".join(f"{row[head]:>12}" for head in heads))
+    for row in results:
+        for part, own_s in row["seconds_by_part"].items():
+            print(f"{row['houses']:>8} houses {own_s:>8.2f} s  {part}")
+        if row["not_online"]:
+            print(f"{row['houses']:>8} houses: not well: {row['not_online']}")
+    print(json.dumps({"benchmark": "simulated_day", "runs": results}))
+
+
+if __name__ == "__main__":
+    main()
