@@ -19,6 +19,7 @@ from hub.api import (
 
 from .address import parse_address
 from .dispatch import Dispatch, check_topic
+from .outbox import Outgoing
 from .session import Arrived, Down, Session, Up, Will
 
 #: Events taken from the network thread in one turn of the loop, so that a flood never stalls it.
@@ -73,8 +74,8 @@ class MqttLink(Link):
 
     @property
     def dropped(self) -> int:
-        """Messages that were lost on this side because a queue was full, both ways."""
-        return self._session.dropped_in + self._session.dropped_out
+        """Messages lost on this side because a queue was full, both ways."""
+        return self._session.dropped
 
     async def publish(
         self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False
@@ -82,7 +83,7 @@ class MqttLink(Link):
         """See `Link.publish`; ValueError if the topic has a wildcard or is no topic at all."""
         check_topic(topic)
         if not self._closed:
-            self._session.publish(topic, payload, qos=qos, retain=retain)
+            self._session.publish(Outgoing(topic, payload, qos, retain))
 
     def subscribe(self, topic_filter: str, handler: LinkHandler, *, qos: int = 0) -> None:
         self._dispatch.add(topic_filter, handler)

@@ -8,10 +8,8 @@ True, and they cannot say why a connection fails.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
-import socket
 import ssl
 import threading
 import time
@@ -25,12 +23,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from .address import Address
+from .explain import explain, explain_refusal
+from .outbox import Outbox, Outgoing
 
-#: Bounds of both queues, in messages; beyond them the oldest is dropped and counted.
-MAX_OUTGOING = 1_000
+#: Messages that may wait for the owner; beyond it new ones are dropped and counted.
 MAX_INCOMING = 100_000
-#: Messages handed to paho and not yet written to the socket.
-MAX_IN_FLIGHT = 500
 FIRST_DELAY_S = 1.0
 MAX_DELAY_S = 60.0
 CONNECT_TIMEOUT_S = 5.0
@@ -92,15 +89,13 @@ class Session:
         wake: Callable[[], None],
     ) -> None:
         self.address = address
-        self.dropped_out = 0
-        self.dropped_in = 0
+        self._dropped_in = 0
         self._wake = wake
         self._woken = False
         self._keepalive_s = keepalive_s
         self._lock = threading.Lock()
         self._inbox: deque[Event] = deque()
-        self._outbox: deque[tuple[str, bytes, int, bool]] = deque()
-        self._in_flight = 0
+        self._outbox = Outbox(self._send)
         self._filters: dict[str, int] = {}
         self._up = False
         self._end: str | None = None
@@ -154,14 +149,14 @@ class Session:
         """Wait for the thread's end."""
         self._thread.join(timeout_s)
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+    @property
+    def dropped(self) -> int:
+        """Messages lost on this side because a queue was full, both ways."""
+        return self._dropped_in + self._outbox.dropped
+
+    def publish(self, message: Outgoing) -> None:
         """Queue a message; the oldest one waiting is dropped if there are too many."""
-        with self._lock:
-            if len(self._outbox) >= MAX_OUTGOING:
-                self._outbox.popleft()
-                self.dropped_out += 1
-            self._outbox.append((topic, payload, qos, retain))
-        self._pump()
+        self._outbox.put(message)
 
     def subscribe(self, topic_filter: str, qos: int) -> None:
         """Subscribe now, if connected, and after each connection."""
@@ -240,14 +235,16 @@ class Session:
 
     def _forget_up(self) -> bool:
         with self._lock:
-            was_up, self._up, self._in_flight = self._up, False, 0
+            was_up, self._up = self._up, False
+        self._outbox.closed()
         return was_up
 
     def _post(self, event: Event) -> None:
         with self._lock:
-            if len(self._inbox) >= MAX_INCOMING:
-                self._inbox.popleft()
-                self.dropped_in += 1
+            # Never `Up` or `Down`: the owner would not know how things are.
+            if isinstance(event, Arrived) and len(self._inbox) >= MAX_INCOMING:
+                self._dropped_in += 1
+                return
             self._inbox.append(event)
             wake, self._woken = not self._woken, True
         if wake:
@@ -259,20 +256,10 @@ class Session:
             self._told = problem
             self._post(Down(problem))
 
-    def _pump(self) -> None:
-        """Hand waiting messages to paho, as many as it may hold."""
-        while True:
-            with self._lock:
-                if not self._up or not self._outbox or self._in_flight >= MAX_IN_FLIGHT:
-                    return
-                topic, payload, qos, retain = self._outbox.popleft()
-                self._in_flight += 1
-            sent = self._client.publish(topic, payload, qos, retain)
-            if sent.rc == MQTTErrorCode.MQTT_ERR_NO_CONN and qos == 0:
-                # The socket has just gone; paho forgets such a message, so it is kept here.
-                with self._lock:
-                    self._outbox.appendleft((topic, payload, qos, retain))
-                return
+    def _send(self, message: Outgoing) -> bool:
+        sent = self._client.publish(*message)
+        # paho keeps a message of QoS 1 for the next connection, and forgets one of QoS 0.
+        return message.qos > 0 or sent.rc != MQTTErrorCode.MQTT_ERR_NO_CONN
 
     # -- paho's callbacks, on the network thread --
 
@@ -294,7 +281,7 @@ class Session:
             client.subscribe(filters)
         self._told = None
         self._post(Up())
-        self._pump()
+        self._outbox.opened()
 
     def _on_disconnect(
         self,
@@ -315,7 +302,7 @@ class Session:
         except UnicodeDecodeError:
             # Not allowed by MQTT; what cannot be named cannot be delivered.
             with self._lock:
-                self.dropped_in += 1
+                self._dropped_in += 1
             return
         self._post(Arrived(topic, bytes(message.payload), message.retain))
 
@@ -327,9 +314,7 @@ class Session:
         _reason: ReasonCode,
         _properties: Properties,
     ) -> None:
-        with self._lock:
-            self._in_flight = max(0, self._in_flight - 1)
-        self._pump()
+        self._outbox.written()
 
     def _on_subscribe(
         self,
@@ -342,31 +327,3 @@ class Session:
         refused = sum(reason.is_failure for reason in reasons)
         if refused:
             log.warning("%s refused %d of %d subscriptions", self.address, refused, len(reasons))
-
-
-def explain(error: OSError, address: Address) -> str:
-    """Return why a connection failed, in words."""
-    if isinstance(error, ConnectionRefusedError):
-        return f"connection refused by {address}: is a broker running there?"
-    if isinstance(error, socket.gaierror):
-        return f"no host named {address.host!r} was found: is the broker's address right?"
-    if isinstance(error, TimeoutError):
-        return f"no answer from {address} within {CONNECT_TIMEOUT_S:g} s"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate of {address} is not trusted: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"no TLS with {address} ({error.reason}): does the broker expect mqtt:// there?"
-    return f"cannot connect to {address}: {error.strerror or error}"
-
-
-def explain_refusal(reason: str, address: Address) -> str:
-    """Return why a broker said no, in words."""
-    with contextlib.suppress(KeyError):
-        words = {
-            "Bad user name or password": "the user name or the password is wrong",
-            "Not authorized": "not authorized; are the user name and the password right?",
-            "Client identifier not valid": "it does not accept the client id",
-            "Server unavailable": "it is not available now",
-        }[reason]
-        return f"refused by {address}: {words}"
-    return f"refused by {address}: {reason}"

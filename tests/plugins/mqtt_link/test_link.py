@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hub.api import ConfigProblemError, LinkMessage, LinkOptions
-from plugins.mqtt_link import session
+from plugins.mqtt_link import outbox, session
 from plugins.mqtt_link.plugin import TURN_EVENTS, MqttLink, hub_link_factories
 from tests.conftest import required
 from tests.mosquitto import Mosquitto
@@ -130,12 +130,12 @@ async def test_what_is_published_while_down_arrives_later_the_newest_thousand(
     broker = Mosquitto(required(MOSQUITTO), unused_tcp_port, tmp_path, settings)
     async with linked(broker.url) as link:
         watch = Watch(link)
-        for number in range(session.MAX_OUTGOING + 5):
+        for number in range(outbox.MAX_WAITING + 5):
             await link.publish("n", b"%d" % number, qos=1)
         assert link.dropped == 5
         broker.start()
         try:
-            await watch.until(lambda: len(watch.messages) == session.MAX_OUTGOING)
+            await watch.until(lambda: len(watch.messages) == outbox.MAX_WAITING)
         finally:
             broker.stop()
         assert int(watch.messages[0].payload) == 5
