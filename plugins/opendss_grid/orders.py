@@ -45,7 +45,7 @@ def carry_out(simulation: Simulation, order: Order) -> Verify:
         raise GridError(
             f"{order.kind} {order.name!r}: expected a name of letters, digits, _ or -, up to 32"
         )
-    actions = _ACTIONS[order.kind]
+    actions = ACTIONS[order.kind]
     action = actions.get(order.action)
     if action is None:
         known = ", ".join(actions)
@@ -211,7 +211,8 @@ def _release_sky(simulation: Simulation, _: Order) -> Verify:
     return lambda *_: {}
 
 
-_ACTIONS: Mapping[str, Mapping[str, Callable[[Simulation, Order], Verify]]] = {
+#: What each kind of actuator understands.
+ACTIONS: Mapping[str, Mapping[str, Callable[[Simulation, Order], Verify]]] = {
     "regulator": {"set_tap": _set_tap},
     "regulators": {"set_taps": _set_taps},
     "control": {"local": _control(local=True), "commanded": _control(local=False)},
