@@ -118,7 +118,17 @@ MAKERS: dict[str, tuple[int, Maker]] = {
 }
 
 
-IN_ROUND = ("settle", "settle", "cancel_resting", "place", "prune", "expire", "params", "wait")
+IN_ROUND = (
+    "settle",
+    "settle",
+    "cancel_resting",
+    "place",
+    "prune",
+    "expire",
+    "params",
+    "wait",
+    "check",
+)
 
 
 def in_round(rng: random.Random) -> tuple[Any, ...]:
