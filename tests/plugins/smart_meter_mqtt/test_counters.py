@@ -48,6 +48,12 @@ def test_a_rollover_counts_on(modulus_kwh: float):
     assert counter.total_mwh == round((modulus_kwh + 0.25) * KWH)
 
 
+def test_a_reset_after_a_long_pause_is_not_taken_for_a_rollover():
+    counter, steps = counting(95_000, 0.5, every=timedelta(days=10))
+    assert steps == [Step.RESET]
+    assert counter.total_mwh == 95_000.5 * KWH
+
+
 def test_a_drop_of_three_percent_is_noise_and_held():
     counter, steps = counting(1000, 970, 999.9, 1001)
     assert steps == [Step.HELD, Step.HELD, Step.COUNTED]
