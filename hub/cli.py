@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -175,6 +175,61 @@ def probe(
         return
     for name, value in figures.items():
         typer.echo(f"{name}: {value}")
+
+
+@app.command()
+def send(
+    target: Annotated[str, typer.Argument(help="actuator, such as house/house1")],
+    action: Annotated[str, typer.Argument(help="what to do, such as open_service")],
+    args: Annotated[
+        list[str] | None, typer.Argument(help="arguments as key=value, such as net_w=-5000")
+    ] = None,
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Have the running hub carry out a command, as an operator would from the page."""
+    from hub.control import answers
+
+    loaded, _ = _load(config)
+    request = {
+        "do": "send", "target": target, "action": action, "args": _arguments(args or ())
+    }  # fmt: skip
+    answer = next(answers(loaded.hub.data_dir, request))
+    if as_json:
+        _print_json(answer)
+    else:
+        typer.echo(" ".join(part for part in (answer["status"], answer["reason"]) if part))
+        for name, value in answer["data"].items():
+            typer.echo(f"{name}: {value}")
+    raise typer.Exit(0 if answer["status"] == "done" else 1)
+
+
+def _arguments(given: Sequence[str]) -> dict[str, Any]:
+    """Read `key=value` pairs; a value that is JSON is that, any other is a text."""
+    found = {}
+    for pair in given:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise BadInput(f"expected arguments as key=value, got {pair!r}")
+        try:
+            found[key] = json.loads(text)
+        except ValueError:
+            found[key] = text
+    return found
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="a service, such as market/book")],
+    args: Annotated[list[str] | None, typer.Argument(help="arguments as key=value")] = None,
+    config: ConfigOption = DEFAULT,
+) -> None:
+    """Ask the running hub a question and print the answer as JSON."""
+    from hub.control import answers
+
+    loaded, _ = _load(config)
+    request = {"do": "ask", "service": question, "request": _arguments(args or ())}
+    _print_json(next(answers(loaded.hub.data_dir, request))["answer"])
 
 
 @app.command()

@@ -59,7 +59,16 @@ def test_a_missing_file_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path
         assert "none.yaml" in err
 
 
-@pytest.mark.parametrize("command", [["probe", "grid"], ["reload"], ["scenario", "trade"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["probe", "grid"],
+        ["reload"],
+        ["scenario", "trade"],
+        ["send", "house/house1", "open_service"],
+        ["ask", "market/book"],
+    ],
+)
 def test_without_a_running_hub_commands_say_so(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, command: list[str]
 ):
@@ -74,6 +83,12 @@ def test_plugins_lists_instances_and_types(capsys: pytest.CaptureFixture[str], t
     status, out, _ = hub(capsys, "plugins", "--json", "--config", path)
     assert status == 0
     assert {"opendss_grid", "chain_auction", "web"} <= set(json.loads(out)["types"])
+
+
+def test_arguments_of_a_command_must_be_pairs(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    path = write(tmp_path, "plugins: {}\n")
+    status, _, err = hub(capsys, "send", "house/house1", "set_power", "5000", "--config", path)
+    assert (status, err) == (2, "expected arguments as key=value, got '5000'\n")
 
 
 def test_schema_is_a_json_schema_of_all_types(capsys: pytest.CaptureFixture[str], tmp_path: Path):

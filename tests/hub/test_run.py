@@ -102,6 +102,24 @@ def test_the_command_line_reaches_the_running_hub(hub: Running):
     assert json.loads(done.stdout)["state"] == "ONLINE"
 
 
+def test_a_command_that_nothing_handles_is_rejected_with_status_1(hub: Running):
+    done = subprocess.run(
+        [*HUB, "send", "house/house1", "set_power", "net_w=5", "-c", str(hub.folder / "hub.yaml")],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == "rejected nothing handles 'house/house1' (none)\n"
+
+
+def test_the_log_can_be_asked_for(hub: Running):
+    done = subprocess.run(
+        [*HUB, "ask", "hub/log", "limit=2", "plugin=a", "-c", str(hub.folder / "hub.yaml")],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (line,) = json.loads(done.stdout)
+    assert (line["plugin"], line["message"]) == ("a", "says one")
+
+
 def test_a_second_hub_in_the_folder_says_why_it_does_not_start(hub: Running):
     done = subprocess.run(
         [*HUB, "run", "-c", str(hub.folder / "hub.yaml")],
