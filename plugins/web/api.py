@@ -49,10 +49,28 @@ class Api:
         }
         handlers |= {path: self._plain(service) for path, service in PLAIN_QUESTIONS.items()}
         for path, handler in handlers.items():
-            app.router.add_get(path, _guarded(handler))
-        app.router.add_post("/api/scenarios/{id}/run", _guarded(self._run_scenario))
-        app.router.add_post("/api/command", _guarded(self._command))
-        app.router.add_post("/api/reload", _guarded(self._reload))
+            app.router.add_get(path, self._guarded(handler))
+        app.router.add_post("/api/scenarios/{id}/run", self._guarded(self._run_scenario))
+        app.router.add_post("/api/command", self._guarded(self._command))
+        app.router.add_post("/api/reload", self._guarded(self._reload))
+
+    def _guarded(self, handler: Handler) -> Handler:
+        """Turn what is wrong with a request, or with the hub, into an answer."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except web.HTTPException:
+                raise
+            except answers.BadRequest as error:
+                return _json({"error": str(error)}, status=400)
+            except HubError as error:
+                return _json({"error": str(error)}, status=503)
+            except Exception:
+                self._ctx.log.exception("%s was not answered", request.path)
+                return _json({"error": "an error inside the hub; its log tells more"}, status=500)
+
+        return answer
 
     # -- the hub --
 
@@ -167,20 +185,6 @@ class Api:
         result = await self._ctx.send(command)
         answer = {"status": result.status, "reason": result.reason, "data": result.data}
         return _json(answer, status=200 if result.done else 409)
-
-
-def _guarded(handler: Handler) -> Handler:
-    """Turn what is wrong with a request, or with the hub, into an answer."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except answers.BadRequest as error:
-            return _json({"error": str(error)}, status=400)
-        except HubError as error:
-            return _json({"error": str(error)}, status=503)
-
-    return answer
 
 
 def _json(data: Any, *, status: int = 200) -> web.Response:
