@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.api import Context, Duration, MeteringPoints, Plugin, PluginConfig, hookimpl
 
@@ -15,7 +16,6 @@ from .dialect import DIALECTS
 from .meter import Meter
 from .store import TABLES, load_counts, save_counts
 
-SAVE_EVERY_S = 10.0
 #: A step this much early still counts as one interval later; steps are not exact.
 EARLY_S = 0.05
 
@@ -59,6 +59,7 @@ class SimulatedMeters(Plugin[Config]):
         self.clocks: dict[str, timedelta] = {}
         self.spoke_at: dict[str, datetime] = {}
         self.online: set[str] = set()
+        self.problems: dict[str, str] = {}
         self.saved: dict[str, tuple[int, int]] = {}
         if not ctx.virtual:
             await ctx.history.create(TABLES)
@@ -70,20 +71,15 @@ class SimulatedMeters(Plugin[Config]):
             username=self.config.username,
             password=None if password is None else password.get_secret_value(),
         )
+        self._link_changed(self.link.connected)
         self.link.on_change(self._link_changed)
-        if not self.link.connected:
-            ctx.degraded(self.link.problem or "not connected to the broker")
         ctx.subscribe(f"grid/{self.config.feeder}/metering", self._step)
-        if not ctx.virtual:
-            ctx.every(SAVE_EVERY_S, self._save, name="save counters")
 
     async def stop(self) -> None:
         if not hasattr(self, "link"):
             return
         for device in sorted(self.online):
             await self._say_online(device, online=False)
-        if not self.ctx.virtual:
-            await self._save()
 
     async def probe(self) -> Mapping[str, Any]:
         """Return what each meter shows."""
@@ -104,18 +100,23 @@ class SimulatedMeters(Plugin[Config]):
         channels: dict[str, list[int]] = {}
         for index, device in enumerate(points.devices):
             channels.setdefault(device, []).append(index)
+        changed = set()
         for device, indices in channels.items():
             meter = self.meters.get(device) or self._install(
                 device, tuple(points.phases[i] for i in indices)
             )
-            changed = meter.measure(
+            supply_changed = meter.measure(
                 points.at,
                 points.elapsed_s,
                 [float(points.voltages_v[i]) for i in indices],
                 [float(points.powers_w[i]) for i in indices],
                 [float(points.powers_var[i]) for i in indices],
             )
-            await self._speak(meter, points.at, at_once=changed)
+            if supply_changed:
+                changed.add(device)
+        await self._save()
+        for device in channels:
+            await self._speak(self.meters[device], points.at, at_once=device in changed)
 
     async def _speak(self, meter: Meter, now: datetime, *, at_once: bool) -> None:
         """Send what is due. A meter that loses its supply says so before its interval is over."""
@@ -162,16 +163,34 @@ class SimulatedMeters(Plugin[Config]):
 
     def _link_changed(self, up: bool) -> None:
         if up:
-            self.ctx.online()
+            self.problems.pop("link", None)
             # A broker that was restarted has forgotten who is there.
             self.online.clear()
         else:
-            self.ctx.degraded(self.link.problem or "not connected to the broker")
+            self.problems["link"] = self.link.problem or "not connected to the broker"
+        self._show_state()
 
     async def _save(self) -> None:
+        """Save what was counted, before a word is said of it: a meter does not forget.
+
+        A meter that cannot save goes on counting and speaking.
+        """
+        if self.ctx.virtual:
+            return
         counts = [(m.device, m.import_mj, m.export_mj) for m in self.meters.values()]
-        if counts:
+        try:
             await self.ctx.history.run(lambda c: save_counts(c, self.ctx.name, counts))
+        except SQLAlchemyError as error:
+            self.problems["save"] = f"counters cannot be saved: {error.__class__.__name__}"
+        else:
+            self.problems.pop("save", None)
+        self._show_state()
+
+    def _show_state(self) -> None:
+        if self.problems:
+            self.ctx.degraded("; ".join(self.problems.values()))
+        else:
+            self.ctx.online()
 
 
 @hookimpl

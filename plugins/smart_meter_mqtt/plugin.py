@@ -63,6 +63,7 @@ class SmartMeterMqtt(Plugin[Config]):
         if wrong is not None:
             raise ConfigProblemError(wrong)
         self.devices = await self._make_devices(preset, names)
+        self.saved_cycles = 0
         self.listening_since = ctx.clock.now()
         self.alarm: Alarm | None = None
         self.down_since: datetime | None = self.listening_since
@@ -78,6 +79,7 @@ class SmartMeterMqtt(Plugin[Config]):
         ctx.every(REVIEW_EVERY_S, self._review_regularly, name="review")
         if not ctx.virtual:
             ctx.every(SAVE_EVERY_S, self._save, name="save counters")
+            ctx.every(REVIEW_EVERY_S, self._save_new_cycles, name="save new cycles")
 
     async def stop(self) -> None:
         if hasattr(self, "devices") and not self.ctx.virtual:
@@ -203,7 +205,16 @@ class SmartMeterMqtt(Plugin[Config]):
         self.ctx.publish(alarm)
         return alarm
 
+    async def _save_new_cycles(self) -> None:
+        """Save at once when a counter began anew: its offset exists nowhere else."""
+        if self._cycles() != self.saved_cycles:
+            await self._save()
+
+    def _cycles(self) -> int:
+        return sum(device.counts.cycles for device in self.devices.values())
+
     async def _save(self) -> None:
+        self.saved_cycles = self._cycles()
         counters = {
             name: {quantity: replace(counter) for quantity, counter in device.counters.items()}
             for name, device in self.devices.items()

@@ -5,11 +5,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+from sqlalchemy.exc import OperationalError
+
 from hub.api import Context, MeteringPoints, Plugin, PluginConfig, PluginStatus, Reading
 from hub.core import Hub
 from hub.link import LinkMessage, LinkOptions
 from hub.testing import Recording, in_virtual_time, running
 from plugins.mqtt_link.plugin import MqttLink
+from plugins.simulated_meters.meter import MJ_PER_WH
+from plugins.simulated_meters.store import load_counts
 from tests.mosquitto import Mosquitto
 
 URL = "mqtt://127.0.0.1:1883"
@@ -203,6 +208,38 @@ async def test_a_broker_that_forgot_all_hears_again_who_is_there(
             message = await heard.get()
         await link.close()
     assert message == LinkMessage("tele/house1/LWT", b"Online", retained=True)
+
+
+async def test_what_was_said_was_saved(mosquitto: Mosquitto, tmp_path: Path):
+    """A hub that is killed leaves counters that are not below what its meters have said."""
+    text = yaml(broker=f"'{mosquitto.url}'").replace(
+        "stale_after", f"broker: '{mosquitto.url}', stale_after"
+    )
+    async with running(tmp_path, text, types={"feeder": Feeder}) as hub:
+        record = Recording(hub, "reading/house1/energy_import")
+        await record.until(lambda messages: len(messages) >= 2)
+        said = [m.value for m in record.messages if isinstance(m, Reading)]
+        context = hub.plugins["sim"].context
+        assert context is not None
+        counts = await context.history.run(lambda c: load_counts(c, "sim"))
+    saved = {device: imported for device, imported, _ in counts}
+    assert saved["house1"] >= max(said) * MJ_PER_WH
+
+
+async def test_a_store_that_fails_silences_no_meter(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise OperationalError("INSERT", None, Exception("disk full"))
+
+    monkeypatch.setattr("plugins.simulated_meters.plugin.save_counts", fail)
+    text = yaml(broker=f"'{mosquitto.url}'").replace(
+        "stale_after", f"broker: '{mosquitto.url}', stale_after"
+    )
+    async with running(tmp_path, text, types={"feeder": Feeder}) as hub:
+        record = Recording(hub, "reading/house1/voltage")
+        await record.until(lambda messages: messages)
+        assert hub.plugins["sim"].reason == "counters cannot be saved: OperationalError"
 
 
 async def test_counters_go_on_after_a_restart(tmp_path: Path, unused_tcp_port: int):

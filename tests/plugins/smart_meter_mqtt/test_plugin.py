@@ -30,6 +30,7 @@ from hub.link import LinkMessage, LinkOptions
 from hub.testing import Recording, in_virtual_time, running
 from plugins.mqtt_link.plugin import MqttLink
 from plugins.smart_meter_mqtt import plugin
+from plugins.smart_meter_mqtt.store import load_counters
 from tests.mosquitto import Mosquitto
 
 NOW = datetime(2026, 6, 21, tzinfo=UTC)
@@ -207,6 +208,26 @@ async def test_a_counter_that_was_reset_while_the_hub_was_down_goes_on(
             await record.until(count_of(Reading, 1))
             totals += [(m.value, m.quality) for m in record.messages if isinstance(m, Reading)]
     assert totals == [(5_000_000.0, Quality.GOOD), (5_000_002.0, Quality.ESTIMATED)]
+
+
+async def test_a_new_cycle_is_saved_at_once(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(plugin, "REVIEW_EVERY_S", 0.05)
+    async with running(tmp_path, yaml(mosquitto.url)) as hub:
+        record = Recording(hub, "reading/house1/energy_import")
+        await until_online(hub)
+        for number, total in enumerate(("5000.0", "0.002"), start=1):
+            payload = f'{{"ENERGY":{{"Total":{total}}}}}'.encode()
+            await asyncio.to_thread(mosquitto_pub, mosquitto, "tele/house1/SENSOR", payload)
+            await record.until(count_of(Reading, number))
+        context = hub.plugins["meters"].context
+        assert context is not None
+        async with asyncio.timeout(20):
+            while True:
+                saved = await context.history.run(lambda c: load_counters(c, "meters"))
+                if saved and saved["house1"]["energy_import"].offset_mwh == 5_000_000_000:
+                    return
 
 
 # --- In virtual time ------------------------------------------------------------------------------
