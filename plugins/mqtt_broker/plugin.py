@@ -10,7 +10,6 @@ import socket
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from amqtt.broker import Broker
 from amqtt.errors import BrokerError
 from pydantic import Field, SecretStr
 
@@ -23,6 +22,8 @@ from hub.api import (
     Unavailable,
     hookimpl,
 )
+
+from .broker import EmbeddedBroker
 
 _USERS = f"{__package__}.users.UsersPlugin"
 _ANYBODY = "amqtt.plugins.authentication.AnonymousAuthPlugin"
@@ -61,7 +62,7 @@ class MqttBroker(Plugin[Config]):
         _try_port(self.config.bind, self.config.port, ctx.name)
         logging.getLogger("amqtt").setLevel(logging.ERROR)
         logging.getLogger("transitions").setLevel(logging.ERROR)
-        self.broker = Broker(self._settings())
+        self.broker = EmbeddedBroker(self._settings())
         try:
             await self.broker.start()
         except BrokerError as error:

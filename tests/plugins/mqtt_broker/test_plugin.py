@@ -11,7 +11,10 @@ import pytest
 from hub.api import LinkMessage, LinkOptions, PluginState
 from hub.core import Hub
 from hub.testing import in_virtual_time, make_hub, running
+from plugins.mqtt_link.address import Address
+from plugins.mqtt_link.outbox import Outgoing
 from plugins.mqtt_link.plugin import MqttLink
+from plugins.mqtt_link.session import Arrived, Event, Session, Up
 
 WAIT_S = 15.0
 
@@ -56,6 +59,45 @@ async def test_clients_reach_each_other(tmp_path: Path, unused_tcp_port: int):
     async with broker(tmp_path, yaml(unused_tcp_port)):
         heard = await exchange(f"mqtt://127.0.0.1:{unused_tcp_port}", 100)
     assert [int(message.payload) for message in heard] == list(range(100))
+
+
+async def test_retained_messages_go_to_those_who_subscribed(tmp_path: Path, unused_tcp_port: int):
+    def session(client_id: str, *filters: str) -> Session:
+        made = Session(
+            Address("127.0.0.1", unused_tcp_port),
+            client_id=client_id,
+            keepalive_s=30,
+            will=None,
+            wake=lambda: None,
+        )
+        for topic_filter in filters:
+            made.subscribe(topic_filter, 0)
+        made.start()
+        return made
+
+    async def events(of: Session, count: int) -> list[Event]:
+        """Return what happened so far, `count` events at least."""
+        found: list[Event] = []
+        async with asyncio.timeout(WAIT_S):
+            while len(found) < count:
+                await asyncio.sleep(0.01)
+                found += of.take(100)
+        return found
+
+    async with broker(tmp_path, yaml(unused_tcp_port)):
+        first = session("first", "tele/+/LWT", "done")
+        first.publish(Outgoing("tele/house1/LWT", b"Online", 0, retain=True))
+        await events(first, 2)
+        second = session("second", "other", "done")
+        third = session("third", "tele/+/LWT")
+        heard_by_third = await events(third, 2)
+        first.publish(Outgoing("done", b"", 0, retain=False))
+        heard_by_second = await events(second, 2)
+        for each in (first, second, third):
+            each.close()
+            await asyncio.to_thread(each.join, 5.0)
+    assert heard_by_third == [Up(), Arrived("tele/house1/LWT", b"Online", retained=True)]
+    assert heard_by_second == [Up(), Arrived("done", b"", retained=False)]
 
 
 async def test_it_can_be_stopped_and_started_on_the_same_port(tmp_path: Path, unused_tcp_port: int):
