@@ -92,7 +92,9 @@ def test_noise_is_a_function_of_time_and_seed_alone() -> None:
     assert not np.allclose(forward[0], other.at(moments[0]))
     values = np.concatenate([one.at(NOON + timedelta(seconds=300 * i)) for i in range(500)])
     assert abs(values.mean()) < 0.1
-    assert 0.6 < values.std() < 1.1
+    assert 0.95 < values.std() < 1.05
+    between = np.concatenate([one.at(NOON + timedelta(seconds=300 * i + 150)) for i in range(500)])
+    assert 0.95 < between.std() < 1.05
 
 
 @pytest.mark.parametrize("clouds", [0.0, 0.3, 1.0])

@@ -1,0 +1,50 @@
+"""Consumption and light of many houses: the right amount, the right place."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from plugins.opendss_grid.houses import HouseSpec
+from plugins.opendss_grid.surroundings import Place, Surroundings
+
+NOON = datetime(2026, 6, 21, 17, tzinfo=UTC)
+
+
+def houses(count: int, **changes) -> list[HouseSpec]:
+    return [HouseSpec(f"h{i}", f"h{i}", "671", (1,), **changes) for i in range(count)]
+
+
+def test_houses_differ_and_consume_their_yearly_energy_together() -> None:
+    surroundings = Surroundings(houses(40, annual_kwh=3650), Place(), seed=1)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    hours = range(0, 8760, 7)
+    powers = np.array([surroundings.consumption_w(start + timedelta(hours=h)) for h in hours])
+    assert powers.mean() * 8.760 == pytest.approx(3650, rel=0.01)
+    assert powers[0].std() > 50
+
+
+def test_light_follows_the_place_and_the_roof() -> None:
+    roofs = [
+        HouseSpec("s", "s", "671", (1,), pv_kwp=5, tilt_deg=30, azimuth_deg=180),
+        HouseSpec("n", "n", "671", (1,), pv_kwp=5, tilt_deg=60, azimuth_deg=0),
+    ]
+    here = Surroundings(roofs, Place(40.0, -75.0), seed=1).light_w_per_m2(NOON)
+    assert here[0] > 900
+    assert here[1] < 400
+    there = Surroundings(roofs, Place(40.0, 105.0), seed=1).light_w_per_m2(NOON)
+    assert list(there) == [0, 0]
+
+
+def test_clouds_take_light_and_an_event_holds_it() -> None:
+    clear = Surroundings(houses(1, pv_kwp=5), Place(), seed=1)
+    dull = Surroundings(houses(1, pv_kwp=5), Place(clouds=1.0), seed=1)
+    assert dull.light_w_per_m2(NOON)[0] == pytest.approx(0.3 * clear.light_w_per_m2(NOON)[0])
+    dull.held_w_per_m2 = 800.0
+    assert list(dull.light_w_per_m2(NOON)) == [800.0]
+
+
+def test_profiles_go_by_local_time() -> None:
+    west = Surroundings(houses(1), Place(longitude_deg=-75.0), seed=1)
+    assert west.factor("business", datetime(2026, 1, 14, 15, 30, tzinfo=UTC)) > 1.8
+    assert west.factor("business", datetime(2026, 1, 14, 7, 30, tzinfo=UTC)) < 0.6
