@@ -59,9 +59,12 @@ function compiled(name) {
   return output.contracts[`src/${name}.sol`][name];
 }
 
+/** A planted bug may be a few bytes long. */
+const anySize = process.argv.includes("--any-size");
+
 function requireSize(what, hex, limit) {
   const bytes = hex.length / 2;
-  if (bytes > limit) {
+  if (bytes > limit && !anySize) {
     process.stderr.write(`${what}: ${bytes} bytes, at most ${limit} allowed\n`);
     process.exit(1);
   }

@@ -17,7 +17,7 @@ abstract contract MarketTest is Assertions, IMarketTypes {
     uint32 internal constant SETTLEMENT_TTL = 1 hours;
 
     uint256 internal constant ORACLE_KEY = 0xacc;
-    address internal immutable oracle = vm.addr(ORACLE_KEY);
+    address internal oracle = vm.addr(ORACLE_KEY);
     address internal constant OWNER = address(0x0123);
     address internal constant ALICE = address(0xa11ce);
     address internal constant BOB = address(0xb0b);
@@ -182,7 +182,10 @@ abstract contract MarketTest is Assertions, IMarketTypes {
     }
 
     function escrowOf(uint256 id, uint256 lots) internal view returns (uint256) {
-        Order memory o = market.order(id);
+        return escrowOf(market.order(id), lots);
+    }
+
+    function escrowOf(Order memory o, uint256 lots) internal pure returns (uint256) {
         uint256 deposit = o.deposit * lots * LOT / o.qty;
         return o.isBid ? deposit + price(2 * o.price / TICK, lots) : deposit;
     }
