@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -235,6 +236,14 @@ def test_the_working_directory_stays(engine: OpenDssEngine, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     OpenDssEngine().compile(FEEDER)
     assert Path.cwd() == tmp_path
+
+
+def test_a_folder_may_have_spaces_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "my own feeder"
+    shutil.copytree(FEEDER.parent, folder)
+    circuit = OpenDssEngine().compile(folder / "feeder.dss")
+    assert len(circuit.nodes) == 41
+    assert circuit.bus("675").xy == (800, -2000)
 
 
 def test_engines_do_not_see_each_other(engine: OpenDssEngine) -> None:
