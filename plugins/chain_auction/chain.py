@@ -17,7 +17,7 @@ from eth_typing import ABI, ChecksumAddress
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
-from web3 import AsyncHTTPProvider, AsyncWeb3
+from web3 import AsyncWeb3
 from web3.exceptions import (
     ContractCustomError,
     ContractLogicError,
@@ -30,9 +30,8 @@ from web3.types import LogReceipt, RPCEndpoint, TxParams, TxReceipt
 from .events import Head
 from .problems import MarketError, Refused, Unreachable
 from .revert import ErrorTable
+from .rpc_provider import RpcProvider
 
-#: Every request is answered within this or counts as lost.
-REQUEST_TIMEOUT_S = 15.0
 #: No transaction may use more (EIP-7825).
 TX_GAS_CAP = 16_777_216
 #: Room above the estimate: the state may differ when the transaction is mined.
@@ -65,30 +64,20 @@ class Chain:
         self._label = label
         self._errors = ErrorTable(abi)
         self._abi: ABI = list(abi)  # type: ignore[arg-type]
-        provider = AsyncHTTPProvider(
-            url,
-            request_kwargs={"timeout": aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)},
-            exception_retry_configuration=None,
-        )
-        self._provider = provider
-        self._web3: AsyncWeb3[AsyncHTTPProvider] = AsyncWeb3(provider)
-        self._session: aiohttp.ClientSession | None = None
+        self._provider = RpcProvider(url)
+        self._web3: AsyncWeb3[RpcProvider] = AsyncWeb3(self._provider)
         self._contract: Any = None
         self.address = ""
 
     async def open(self) -> int:
         """Connect; returns the chain id."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(raise_for_status=True)
-            await self._provider.cache_async_session(self._session)
+        await self._provider.open()
         with self._guarded():
             return int(await self._web3.eth.chain_id)
 
     async def close(self) -> None:
         """Close the connections. Idempotent."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._provider.close()
 
     def use(self, address: str) -> None:
         """Speak to the contract at this address from now on."""
@@ -179,11 +168,11 @@ class Chain:
 
     async def set_next_time(self, at: int) -> None:
         """Give the next block a time in seconds since the epoch, if that is not before the last."""
-        await self._web3.provider.make_request(RPCEndpoint("evm_setNextBlockTimestamp"), [at])
+        await self._provider.make_request(RPCEndpoint("evm_setNextBlockTimestamp"), [at])
 
     async def set_clock(self, at: int) -> None:
         """Let the chain's clock run on from a time in seconds since the epoch."""
-        await self._web3.provider.make_request(RPCEndpoint("anvil_setTime"), [at])
+        await self._provider.make_request(RPCEndpoint("anvil_setTime"), [at])
 
     # -- writing --
 

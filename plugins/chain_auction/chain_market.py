@@ -20,9 +20,9 @@ from .coin import coin
 from .events import Head, News
 from .explain import kwh, per_kwh
 from .keys import Keyring, keyring
-from .log_reader import ChainReplaced, LogReader
+from .log_reader import LogReader
 from .market import Funds, MarketFacts, Placed, Proof
-from .problems import Misconfigured, Refused
+from .problems import ChainReplaced, Misconfigured, Refused
 from .restoration import Restorer
 from .sender import Sender
 from .store import ChainRow

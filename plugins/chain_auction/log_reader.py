@@ -17,15 +17,11 @@ from . import store
 from .chain import Chain
 from .chain_events import RawEvent, to_entries
 from .events import Entry, Head, News
-from .problems import MarketError, Unreachable
+from .problems import ChainReplaced, Unreachable
 from .tables import Ledger
 
 #: Blocks asked for at once; halved as long as the node says it is too much.
 FIRST_CHUNK = 2_000
-
-
-class ChainReplaced(MarketError):
-    """None of the remembered blocks is on the chain: it is another one, or was wiped."""
 
 
 @dataclass(slots=True)

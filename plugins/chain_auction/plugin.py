@@ -50,7 +50,14 @@ from .deliveries import Delivery, DeliveryPlan, WindowRule
 from .events import Entry
 from .market import Market
 from .metering import Meters
-from .problems import MarketError, Misconfigured, Refused, StillPending
+from .problems import (
+    ChainReplaced,
+    MarketError,
+    Misconfigured,
+    Refused,
+    StillPending,
+    Unreachable,
+)
 from .tables import metadata
 from .twin_market import TwinMarket, pseudo_address
 from .twin_records import Params
@@ -342,20 +349,20 @@ class ChainAuction(Plugin[Config]):
         self._tell_status()
 
     async def _settle(self) -> None:
-        async with self._problems():
+        async with self._problems(absence_is_news=False):
             await self.house.settle()
 
     async def _match(self) -> None:
         self._next_match_at = self.ctx.clock.now() + timedelta(seconds=self.config.match_every)
-        async with self._problems():
+        async with self._problems(absence_is_news=False):
             await self.house.clear()
 
     async def _tidy(self) -> None:
-        async with self._problems():
+        async with self._problems(absence_is_news=False):
             await self.house.tidy()
 
     async def _look_after(self) -> None:
-        async with self._problems():
+        async with self._problems(absence_is_news=False):
             await self.house.market.retry_pending()
 
     async def _keep_state(self) -> None:
@@ -373,8 +380,11 @@ class ChainAuction(Plugin[Config]):
         await self._broken
 
     @asynccontextmanager
-    async def _problems(self) -> AsyncIterator[None]:
-        """Tell the hub how permanent a problem with the market is."""
+    async def _problems(self, *, absence_is_news: bool = True) -> AsyncIterator[None]:
+        """Tell the hub how permanent a problem with the market is.
+
+        That the chain is away is said once, by the job that reads it, and not by every other.
+        """
         try:
             yield
         except Misconfigured as error:
@@ -382,9 +392,10 @@ class ChainAuction(Plugin[Config]):
         except StillPending as error:
             self.ctx.log.warning("%s", error)
         except MarketError as error:
-            if type(error).__name__ == "ChainReplaced" and not self._broken.done():
+            if isinstance(error, ChainReplaced) and not self._broken.done():
                 self._broken.set_exception(Unavailable(str(error)))
-            raise Unavailable(str(error)) from error
+            if absence_is_news or not isinstance(error, Unreachable):
+                raise Unavailable(str(error)) from error
 
     # -- messages --
 

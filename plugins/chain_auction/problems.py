@@ -19,6 +19,10 @@ class Misconfigured(MarketError):
     """Only an edit of hub.yaml, or a setup step, can help."""
 
 
+class ChainReplaced(MarketError):
+    """None of the remembered blocks is on the chain: it is another one, or was wiped."""
+
+
 class StillPending(MarketError):
     """A transaction was handed over and has not been mined in time; it is still watched."""
 

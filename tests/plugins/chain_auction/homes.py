@@ -23,11 +23,15 @@ class Config(PluginConfig):
 
 class Homes(Plugin[Config]):
     Config: ClassVar[type[PluginConfig]] = Config
+    #: Counters to begin with, as meters that outlive a restart of the hub have them.
+    initial: ClassVar[dict[str, list[float]]] = {}
 
     async def start(self, ctx: Context) -> None:
         self.ctx = ctx
         self.power_w = {house: self.config.natural_w.get(house, 0.0) for house in ctx.houses}
-        self.counters = {house: [1_000_000.0, 2_000_000.0] for house in ctx.houses}
+        self.counters = {
+            house: list(self.initial.get(house, (1_000_000.0, 2_000_000.0))) for house in ctx.houses
+        }
         self.commands: list[Command] = []
         self._last: datetime = ctx.clock.now()
         for house in ctx.houses:

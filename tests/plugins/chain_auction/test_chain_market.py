@@ -1,7 +1,11 @@
 """The market on a real chain: anvil on a free port, the real contract, real signatures."""
 
+import os
+import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -9,6 +13,7 @@ from hub.api import (
     BatchCleared,
     Command,
     DeliveryScheduled,
+    Message,
     OrderPlaced,
     PluginState,
     Priority,
@@ -19,6 +24,7 @@ from hub.core import Hub
 from hub.testing import Recording, running
 from tests.plugins.chain_auction.homes import Homes
 
+M = TypeVar("M", bound=Message)
 PRICE = 10**14
 HUB = """
 hub: {{time_lapse: 3600}}
@@ -41,6 +47,15 @@ plugins:
 @pytest.fixture
 def hub_text(unused_tcp_port_factory: Callable[[], int]) -> str:
     return HUB.format(port=unused_tcp_port_factory())
+
+
+def first(kind: type[M]) -> Callable[[list[Message]], M | None]:
+    """Finds the first message of a kind."""
+    return lambda messages: next((m for m in messages if isinstance(m, kind)), None)
+
+
+async def place(hub: Hub, action: str, house: str, price: int) -> dict[str, object]:
+    return await send(hub, action, house=house, price_wei_per_kwh=price, qty_wh=3000, ttl_s=600)
 
 
 async def send(hub: Hub, action: str, **args: object) -> dict[str, object]:
@@ -68,19 +83,11 @@ async def test_two_houses_trade_three_kilowatt_hours_and_the_seller_is_paid(
         assert market.state is PluginState.ONLINE, market.reason
         seen = Recording(hub, "market/#")
         before = await hub.services.ask("market/balances")
-        ask = await send(
-            hub, "place_ask", house="house2", price_wei_per_kwh=PRICE, qty_wh=3000, ttl_s=600
-        )
-        bid = await send(
-            hub, "place_bid", house="house1", price_wei_per_kwh=3 * PRICE, qty_wh=3000, ttl_s=600
-        )
-        scheduled = await seen.until(
-            lambda m: next((x for x in m if isinstance(x, DeliveryScheduled)), None)
-        )
+        ask = await place(hub, "place_ask", "house2", PRICE)
+        bid = await place(hub, "place_bid", "house1", 3 * PRICE)
+        scheduled = await seen.until(first(DeliveryScheduled))
         await dispatch(hub, scheduled)
-        settled = await seen.until(
-            lambda m: next((x for x in m if isinstance(x, TradeSettled)), None)
-        )
+        settled = await seen.until(first(TradeSettled))
         kinds = [type(m) for m in seen.messages]
         assert kinds.count(OrderPlaced) == 2
         matched = next(m for m in seen.messages if isinstance(m, TradeMatched))
@@ -102,3 +109,80 @@ async def test_two_houses_trade_three_kilowatt_hours_and_the_seller_is_paid(
         assert 6 * PRICE - fees < gain("house2") <= 6 * PRICE
         assert -6 * PRICE - fees < gain("house1") <= -6 * PRICE
         assert market.state is PluginState.ONLINE, market.reason
+
+
+async def test_a_killed_chain_is_started_again_with_its_orders(tmp_path: Path, hub_text: str):
+    async with running(tmp_path, hub_text, types={"homes": Homes}) as hub:
+        await hub.settled()
+        await place(hub, "place_ask", "house2", PRICE)
+        before = await hub.services.ask("market/info")
+        states = Recording(hub, "plugin/market/status")
+        os.kill(int((tmp_path / ".hub/anvil.pid").read_text()), signal.SIGKILL)
+        await states.until(lambda m: any(s.state is PluginState.BACKOFF for s in m))
+        await states.until(lambda m: m[-1].state is PluginState.ONLINE)
+        reasons = " ".join(s.reason for s in states.messages)
+        assert "the embedded chain ended" in reasons
+        book = await hub.services.ask("market/book")
+        assert [(o["id"], o["house"]) for o in book["orders"]] == [(1, "house2")]
+        after = await hub.services.ask("market/info")
+        assert after["contract"] == before["contract"]
+
+
+async def test_a_delivery_goes_on_after_the_hub_was_restarted(tmp_path: Path, hub_text: str):
+    text = hub_text.replace("window: 2s", "window: 6s").replace("meter_gap: 3s", "meter_gap: 20s")
+    async with running(tmp_path, text, types={"homes": Homes}) as hub:
+        await hub.settled()
+        seen = Recording(hub, "market/#")
+        await place(hub, "place_ask", "house2", PRICE)
+        await place(hub, "place_bid", "house1", PRICE)
+        scheduled = await seen.until(first(DeliveryScheduled))
+        await dispatch(hub, scheduled)
+        # Long enough for the counters at the window's start to be on record.
+        await hub.clock.sleep((scheduled.start - hub.clock.now()).total_seconds() + 2.5)
+        counters = next(s for s in hub.plugins.values() if isinstance(s.plugin, Homes)).plugin
+        kept = {house: list(values) for house, values in counters.counters.items()}
+    Homes.initial = kept
+    try:
+        async with running(tmp_path, text, types={"homes": Homes}) as hub:
+            seen = Recording(hub, "market/#")
+            await hub.settled()
+            again = await seen.until(first(DeliveryScheduled))
+            assert (again.trade_id, again.start, again.end) == (
+                scheduled.trade_id, scheduled.start, scheduled.end,
+            )  # fmt: skip
+            await dispatch(hub, again)
+            settled = await seen.until(first(TradeSettled))
+            assert settled.trade_id == scheduled.trade_id
+            [trade] = await hub.services.ask("market/trades", {"house": "house1"})
+            assert trade["state"] == "settled"
+            assert int(trade["paid_wei"]) == settled.paid_wei
+    finally:
+        Homes.initial = {}
+
+
+async def test_commands_are_refused_in_sentences(tmp_path: Path, hub_text: str):
+    async with running(tmp_path, hub_text, types={"homes": Homes}) as hub:
+        await hub.settled()
+        good = {"house": "house1", "price_wei_per_kwh": PRICE, "qty_wh": 1000}
+        for action, args, words in [
+            ("place_bid", good | {"house": "house9"}, "'house9' is no house that trades here"),
+            ("place_bid", good | {"qty_wh": 0}, "qty_wh: expected a number above 0"),
+            ("place_bid", good | {"qty_wh": 1.5}, "qty_wh: expected a whole number, got 1.5"),
+            ("place_bid", good | {"price_wei_per_kwh": PRICE + 1}, "not a whole number of price"),
+            ("cancel", {"house": "house1", "order_id": 9}, "there is no order 9"),
+            ("bid", good, "expected place_bid, place_ask, cancel or match"),
+        ]:
+            result = await hub.commands.send(Command("market/market/orders", action, args))
+            assert not result.done
+            assert words in result.reason
+        nothing = await hub.commands.send(Command("market/market/orders", "match", {}))
+        assert nothing.data["matched"] is False
+
+
+async def test_a_port_in_use_fails_with_its_key(tmp_path: Path, hub_text: str):
+    port = int(hub_text.split("port: ")[1].split(maxsplit=1)[0])
+    with socket.create_server(("127.0.0.1", port)):
+        async with running(tmp_path, hub_text, types={"homes": Homes}) as hub:
+            await hub.settled()
+            assert hub.plugins["market"].state is PluginState.FAILED
+            assert "set plugins.market.port to a free port" in hub.plugins["market"].reason

@@ -9,8 +9,7 @@ import pytest
 from plugins.chain_auction import store
 from plugins.chain_auction.chain_market import ChainMarket
 from plugins.chain_auction.events import Entry
-from plugins.chain_auction.log_reader import ChainReplaced
-from plugins.chain_auction.problems import Misconfigured, Unreachable
+from plugins.chain_auction.problems import ChainReplaced, Misconfigured, Unreachable
 from plugins.chain_auction.twin_events import OrderPlaced
 from tests.plugins.chain_auction.conftest import Bench
 from tests.plugins.chain_auction.rpc import block_number, rpc, send_coin
