@@ -87,7 +87,7 @@ def judge(status: int, answer_headers: Mapping[str, str]) -> Outcome:
 
 
 _EXPLAINED = {
-    401: "the webhook asks for a login; set `header` as in its credential",
+    401: "it refuses the signature or the login; `secret` and `header` must be as in n8n",
     403: "the webhook refuses the header; `header` must be as in its credential",
     404: "the workflow is not active, or the address is its test address (/webhook-test/)",
     405: "the webhook takes another method; set it to POST",
