@@ -5,7 +5,7 @@ import { clock, eth, kwh, shortAddress } from "/static/format.js";
 import { Panel } from "/static/panel.js";
 import { ethText, kwhText } from "./units.js";
 
-const SHOWN = 12;
+const SHOWN = 8;
 const CONNECT = empty("No wallet connected", "Connect one to see what is yours. The market can be watched without.");
 
 /** @type {Record<string, [string, string]>} state of a trade: words and kind of pill */
@@ -37,10 +37,10 @@ export function accountView({ cancel, withdraw, gift }) {
      */
     show(session, account, allTrades, decimals, now) {
       credit.show(funds(session, account));
-      orders.show(account.orders.length ? table(["Order", "Price", "Energy", "Ends", "State", ""], account.orders.slice(0, SHOWN).map((o) => orderRow(o, decimals, now)))
+      orders.show(account.orders.length ? table(["Order", "Price", "Energy", "Ends", "State", ""], openFirst(account.orders, now).slice(0, SHOWN).map((o) => orderRow(o, decimals, now)), 4)
         : empty("No orders yet", "Place one with the form above."));
       const own = allTrades.filter((trade) => same(trade.buyer, session.account) || same(trade.seller, session.account));
-      trades.show(own.length ? table(["Trade", "Price", "Energy", "Delivered", "Received", "State"], own.slice(0, SHOWN).map((t) => tradeRow(t, session.account, decimals)))
+      trades.show(own.length ? table(["Trade", "Price", "Energy", "Delivered", "Received", "State"], own.slice(0, SHOWN).map((t) => tradeRow(t, session.account, decimals)), 5)
         : empty("No trades yet", "The market is cleared every few seconds; a trade appears when your order is matched."));
     },
   };
@@ -49,10 +49,16 @@ export function accountView({ cancel, withdraw, gift }) {
 /** @param {string} a @param {string | null} b */
 const same = (a, b) => b !== null && a.toLowerCase() === b.toLowerCase();
 
-/** @param {string[]} heads @param {any[]} rows */
-function table(heads, rows) {
-  return h("table", { class: "stack" }, h("thead", {}, h("tr", {}, heads.map((head, i) => h("th", { class: i > 0 && i < 4 ? "number" : "", scope: "col" }, head || h("span", { class: "visually-hidden" }, "Actions"))))), h("tbody", {}, rows));
+/** @param {string[]} heads @param {any[]} rows @param {number} numbers columns before this one hold numbers */
+function table(heads, rows, numbers) {
+  return h("table", { class: "stack" }, h("thead", {}, h("tr", {}, heads.map((head, i) => h("th", { class: i > 0 && i < numbers ? "number" : "", scope: "col" }, head || h("span", { class: "visually-hidden" }, "Actions"))))), h("tbody", {}, rows));
 }
+
+/** @param {import("./contract.js").OwnOrder} order @param {number} now s */
+const isOpen = ({ filled, qty, expiry }, now) => filled < qty && expiry > now;
+
+/** @param {import("./contract.js").OwnOrder[]} orders newest first @param {number} now s */
+const openFirst = (orders, now) => [...orders.filter((o) => isOpen(o, now)), ...orders.filter((o) => !isOpen(o, now))];
 
 /** @param {string} label @param {any} content @param {string} [kind] */
 const cell = (label, content, kind = "number") => h("td", { class: kind, "data-label": label }, content);
@@ -75,8 +81,9 @@ function funds(session, { wallet, credit, strikes }) {
 const rounded = (wei) => eth(wei - (wei % 10n ** 12n));
 
 /** @param {import("./contract.js").OwnOrder} order @param {number} decimals @param {number} now s */
-function orderRow({ id, isBid, price, qty, filled, expiry }, decimals, now) {
-  const open = filled < qty && expiry > now;
+function orderRow(order, decimals, now) {
+  const { id, isBid, price, qty, filled, expiry } = order;
+  const open = isOpen(order, now);
   const state = open ? (filled > 0n ? "partly filled" : "open") : filled === qty ? "filled" : expiry <= now ? "expired" : "cancelled";
   return h("tr", { "data-key": String(id) },
     h("td", {}, h("span", { class: `side ${isBid ? "bid" : "ask"}` }, isBid ? "Bid" : "Ask"), ` ${id}`),
@@ -95,7 +102,7 @@ function tradeRow(trade, account, decimals) {
     cell("Price", eth(trade.price_wei_per_kwh, decimals)),
     cell("Energy", kwh(trade.qty_wh)),
     cell("Delivered", kwh(trade.delivered_wh)),
-    cell("Received", kwh(trade.received_wh), ""),
+    cell("Received", kwh(trade.received_wh)),
     cell("State", h("span", { class: `pill ${kind}`, title: trade.problem || null }, state), ""));
 }
 
@@ -110,7 +117,7 @@ export function latestView() {
       panel.show(empty("No trades yet", "Trades appear here as soon as a bid meets an ask."));
       return;
     }
-    panel.show(table(["Time", "Price", "Energy", "", "From and to", "State"].filter(Boolean), trades.slice(0, 8).map((trade) => {
+    panel.show(table(["Time", "Price", "Energy", "From and to", "State"], trades.slice(0, 8).map((trade) => {
       const [state, kind] = TRADE_STATES[trade.state] ?? [trade.state, ""];
       return h("tr", { "data-key": trade.trade_id },
         h("td", {}, clock(trade.matched_at)),
@@ -118,6 +125,6 @@ export function latestView() {
         cell("Energy", kwh(trade.qty_wh)),
         cell("From and to", `${nameOf(trade.seller_house, trade.seller)} → ${nameOf(trade.buyer_house, trade.buyer)}`, "number"),
         cell("State", h("span", { class: `pill ${kind}` }, state), ""));
-    })));
+    }), 4));
   };
 }

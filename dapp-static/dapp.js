@@ -5,7 +5,7 @@ import { shortAddress, tickDecimals } from "/static/format.js";
 import { Hub } from "/static/hub.js";
 import { Live } from "/static/live.js";
 import { MarketFeed } from "/static/market-feed.js";
-import { perFrame } from "/static/panel.js";
+import { Panel, perFrame } from "/static/panel.js";
 import { startTheme } from "/static/theme.js";
 import { accountView, latestView } from "./account-view.js";
 import { bookView } from "./book-view.js";
@@ -54,6 +54,7 @@ const ticket = new Ticket({
 const showBook = bookView((price, isBid) => ticket.suggest(price, isBid));
 const showCurve = curveView();
 const showLatest = latestView();
+const marketPanels = ["book", "curve", "latest"].map((id) => new Panel(id));
 const own = accountView({
   cancel: (id) => transact(() => contract().cancel(id, () => {}), `Cancel order ${id}`),
   withdraw: () => account && transact(() => contract().withdraw(account?.accountId ?? 0n, () => {}), `Withdraw ${ethText(account.credit)} ETH`),
@@ -128,6 +129,8 @@ function drawAll() {
     showBook(book, session.account, decimals);
     showCurve(book, decimals);
     showLatest(trades, decimals, (house, address) => (house ? hub.nameOf(house) : shortAddress(address)));
+  } else if (hub.state && !hub.has("market/info")) {
+    marketPanels.forEach((panel) => panel.absent(hub.absence("chain_auction")));
   }
   if (!session.account) own.nobody("");
   else if (!onMarketChain()) own.nobody("Your wallet is on another network");

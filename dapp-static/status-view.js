@@ -16,7 +16,7 @@ export function drawFigures({ info, book }, decimals) {
   const best = (/** @type {any[] | undefined} */ levels) => (levels?.length ? `${eth(levels[0].price_wei_per_kwh, decimals)}` : "–");
   const figure = (/** @type {string} */ name, /** @type {any} */ value, note = "") => h("div", {}, h("dt", {}, name), h("dd", {}, value), h("dd", { class: "note" }, note || "\u00a0"));
   show(find("#figures"),
-    figure("Last price", info?.last_mcp_wei_per_kwh ? eth(info.last_mcp_wei_per_kwh, decimals) : "–", info?.last_mcp_wei_per_kwh ? "ETH per kWh, for all trades of the round" : "no round cleared yet"),
+    figure("Last price", info?.last_mcp_wei_per_kwh ? eth(info.last_mcp_wei_per_kwh, decimals) : "–", info?.last_mcp_wei_per_kwh ? "ETH per kWh, for everybody" : "no round cleared yet"),
     figure("If cleared now", book?.indicative ? eth(book.indicative.mcp, decimals) : "–", book?.indicative ? `ETH per kWh, ${kwh(book.indicative.qty_wh)}` : "bids do not reach asks"),
     figure("Best bid", best(book?.bids), "ETH per kWh"),
     figure("Best ask", best(book?.asks), "ETH per kWh"),

@@ -95,6 +95,7 @@ export class Hub {
     if (!found.length) return { title: "Not in use", text: `Add a plugin with “use: ${type}” to hub.yaml to see this.` };
     const { plugin, state, reason } = found[0];
     if (state === "STARTING" || state === "LOADED" || state === "ONLINE") return { title: `${plugin} is starting`, text: "One moment." };
-    return { title: `${plugin} is ${state.toLowerCase()}`, text: reason || "It does not answer at the moment." };
+    const words = { BACKOFF: "is being restarted", FAILED: "has failed", STOPPED: "is stopped" }[state] ?? `is ${state.toLowerCase()}`;
+    return { title: `${plugin} ${words}`, text: reason || "It does not answer at the moment." };
   }
 }

@@ -9,7 +9,7 @@ import { arrange } from "./layout.js";
 const PHASES = ["a", "b", "c"];
 /** Sizes in px: with numbers, and with signs alone where there is no room. */
 const FULL = { pitchY: 100, boxW: 62, cellH: 14, numbers: true, chipStep: 15, left: 40, top: 44 };
-const COMPACT = { pitchY: 66, boxW: 26, cellH: 9, numbers: false, chipStep: 14, left: 22, top: 30 };
+const COMPACT = { pitchY: 66, boxW: 26, cellH: 9, numbers: false, chipStep: 14, left: 30, top: 30 };
 const ROOM_FOR_NUMBERS = 112;
 const MOST_CHIPS = 3;
 /** Less than this share of the largest flow is shown as no flow. */
@@ -56,15 +56,18 @@ export class Drawing {
     const [mx, my] = [(x1 + x2) / 2, (y1 + y2) / 2];
     const angle = (Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI;
     const upright = Math.abs(y2 - y1) > Math.abs(x2 - x1);
+    const aside = edge.kind === "line" ? 9 : 17;
+    // Room for the name of the bus below.
+    const symbolY = upright && edge.kind !== "line" ? my - 5 : my;
     const parts = {
       line: svg("path", { class: "wire", d }),
       flow: svg("path", { class: "flow", d }),
       arrow: svg("path", { class: "arrow", d: "M-4-5 5 0-4 5z", transform: `translate(${mx} ${my}) rotate(${angle})` }),
-      label: this._m.numbers ? svg("text", { class: "flow-label", x: upright ? mx - 9 : mx, y: upright ? my + 4 : my - 10, "text-anchor": upright ? "end" : "middle" }) : null,
+      label: this._m.numbers ? svg("text", { class: "flow-label", x: upright ? mx - aside : mx, y: upright ? symbolY + 4 : my - 10, "text-anchor": upright ? "end" : "middle" }) : null,
     };
     this._edges.set(edge.key, parts);
     return svg("g", { class: `edge ${edge.kind}` }, svg("title", {}, `${edge.kind} ${edge.from} to ${edge.to}`),
-      parts.line, parts.flow, this._symbol(edge, mx, my, angle), edge.kind === "line" || !this._m.numbers ? parts.arrow : null, parts.label);
+      parts.line, parts.flow, this._symbol(edge, mx, symbolY, angle), edge.kind === "line" ? parts.arrow : null, parts.label);
   }
 
   /** @param {import("./model.js").Edge} edge @param {number} x @param {number} y @param {number} angle */
@@ -120,7 +123,7 @@ export class Drawing {
       if (place >= MOST_CHIPS) return null;
       const [x, y] = this._at(bus);
       const below = y + 1.5 * m.cellH + (m.numbers ? 7 : 5);
-      const at = m.numbers ? [x + 7, below + place * m.chipStep] : [x + 4 + place * m.chipStep, below];
+      const at = m.numbers ? [x + 5, below + place * m.chipStep] : [x + 4 + place * m.chipStep, below];
       const { name, site } = house(id);
       const text = m.numbers ? svg("text", { x: 17, y: 11 }) : null;
       const group = svg("g", { class: "chip", transform: `translate(${at[0]} ${at[1]})` },

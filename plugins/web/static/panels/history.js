@@ -3,7 +3,7 @@
 import uPlot from "/vendor/uplot.js";
 import { get } from "../api.js";
 import { empty, find, h } from "../dom.js";
-import { decimal, words } from "../format.js";
+import { clock, decimal, words } from "../format.js";
 import { Panel, repeat } from "../panel.js";
 
 const EVERY_MS = 10000;
@@ -102,8 +102,8 @@ function settings(quantity, width) {
   return {
     width, height: HEIGHT, cursor: { y: false },
     scales: { x: { time: true } },
-    axes: [axis, { ...axis, size: 78, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((v) => label(v, unit, ticks)) }],
-    series: [{}, { label: `${words(quantity)}${unit ? ` in ${unit}` : ""}`, stroke: line, width: 1.8, value: (/** @type {any} */ _, /** @type {number | null} */ v) => (v === null ? "–" : decimal(v, Math.abs(v) < 10 ? 3 : 1)) },
+    axes: [{ ...axis, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((s) => clock(s * 1000, ticks[1] - ticks[0] < 60)) }, { ...axis, size: 78, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((v) => label(v, unit, ticks)) }],
+    series: [{ label: "Time", value: (/** @type {any} */ _, /** @type {number | null} */ s) => (s === null ? "–" : clock(s * 1000)) }, { label: `${words(quantity)}${unit ? ` in ${unit}` : ""}`, stroke: line, width: 1.8, value: (/** @type {any} */ _, /** @type {number | null} */ v) => (v === null ? "–" : decimal(v, Math.abs(v) < 10 ? 3 : 1)) },
       { label: "lowest", stroke: "transparent", points: { show: false } }, { label: "highest", stroke: "transparent", points: { show: false } }],
     bands: [{ series: [3, 2], fill: line.replace("rgb(", "rgba(").replace(")", ", 0.14)") }],
   };

@@ -33,7 +33,7 @@ export function startHouses(hub) {
     button.setAttribute("aria-busy", "true");
     try {
       await command(`house/${house}`, service);
-      toast(`${hub.nameOf(house)}: service ${service === "open_service" ? "opened" : "closed"}.`, "good");
+      toast(`${hub.nameOf(house)}: ${service === "open_service" ? "disconnected" : "connected again"}.`, "good");
     } catch (error) {
       toast(`${hub.nameOf(house)}: ${error instanceof Error ? error.message : error}`, "bad");
     } finally {
@@ -57,15 +57,15 @@ function row(hub, id, house) {
       dead && h("span", { class: "pill bad" }, icon("outage", { width: 13, height: 13 }), "outage"),
       stale && at > 0 && h("span", { class: "pill warn" }, "no news"))),
     cell("Power", watts === undefined ? "–" : h("span", {}, power(watts), h("span", { class: "visually-hidden" }, watts < 0 ? " exported" : " imported"))),
-    cell("Voltage", voltageCell(volts)),
+    cell("Voltage", voltageCell(volts), "wide"),
     cell("Battery", batteryCell(value("state_of_charge"))),
     cell("Imported", energy(value("energy_import"))),
     cell("Exported", energy(value("energy_export"))),
     h("td", { class: "nowrap" }, serviceButtons(hub, id, house.name, dead)));
 }
 
-/** @param {string} label @param {any} content */
-const cell = (label, content) => h("td", { class: "number", "data-label": label }, content);
+/** @param {string} label @param {any} content @param {string} [kind] */
+const cell = (label, content, kind = "") => h("td", { class: `number ${kind}`, "data-label": label }, content);
 
 /** @param {{phase: string, pu: number}[]} volts */
 function voltageCell(volts) {
@@ -88,5 +88,5 @@ function serviceButtons(hub, id, name, dead) {
   if (!hub.handles(`house/${id}`)) return h("span", { class: "muted small" }, "not remotely");
   const service = dead ? "close_service" : "open_service";
   return h("button", { class: "small", "data-house": id, "data-service": service, "data-key": `${id}-service` },
-    dead ? "Close" : "Open", h("span", { class: "visually-hidden" }, ` the service of ${name}`));
+    dead ? "Reconnect" : "Disconnect", h("span", { class: "visually-hidden" }, ` ${name}`));
 }

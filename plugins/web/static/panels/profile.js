@@ -60,7 +60,7 @@ function chart(feeder, now, ghost, width) {
   return svg("svg", { class: "profile", viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": words(feeder, now) },
     ticks(low, high).map((pu) => [svg("path", { class: "grid-line", d: `M${EDGE.left} ${y(pu).toFixed(1)}H${width - EDGE.right}` }),
       svg("text", { class: "tick", x: EDGE.left - 8, y: y(pu) + 4, "text-anchor": "end" }, decimal(pu, 2))]),
-    [0, 0.25, 0.5, 0.75, 1].map((part) => svg("text", { class: "tick", x: x(far * part), y: base + 18, "text-anchor": part === 1 ? "end" : part ? "middle" : "start" }, `${decimal((far * part) / 1000, 2)} km`)),
+    (width < 480 ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]).map((part) => svg("text", { class: "tick", x: x(far * part), y: base + 18, "text-anchor": part === 1 ? "end" : part ? "middle" : "start" }, `${decimal((far * part) / 1000, 2)} km`)),
     svg("path", { class: "axis", d: `M${EDGE.left} ${base}H${width - EDGE.right}` }),
     limit(LIMITS.low), limit(LIMITS.high),
     ghost && [0, 1, 2].map((phase) => svg("path", { class: `ghost phase-${PHASES[phase]}`, d: lines(feeder, ghost, phase, x, y) })),

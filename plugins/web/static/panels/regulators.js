@@ -75,7 +75,7 @@ function agent({ state, why, limits, last_decision: last, operations_today: oper
   return h("div", { class: "agent" },
     h("p", {}, h("span", { class: `pill ${blind ? "bad" : "good"}` }, h("i", { class: "dot" }), `agent: ${state}`), " ", h("span", { class: "muted small" }, `keeps ${decimal(limits.low, 2)} to ${decimal(limits.high, 2)} pu · ${operations} operations today`)),
     why && h("p", { class: "muted small" }, why.charAt(0).toUpperCase() + why.slice(1), "."),
-    last && h("p", { class: "message" }, h("strong", {}, `Last move, ${clock(last.at)}. `), last.reason, " ",
+    last && h("p", { class: "message" }, h("strong", {}, `Last move, ${clock(last.at)}: `), last.reason, ". ",
       Object.entries(last.to ?? {}).filter(([name, tap]) => last.from?.[name] !== tap).map(([name, tap]) => `${name} ${last.from?.[name]} → ${tap}`).join(", "),
       last.predicted ? `. Highest ${perUnit(last.predicted.before_max)} → ${perUnit(last.predicted.after_max)}.` : ""));
 }

@@ -1,10 +1,9 @@
 /** The scenarios: started here, told step by step as they happen. */
 
-import { post } from "../api.js";
+import { get, post } from "../api.js";
 import { h, on, toast } from "../dom.js";
 import { decimal } from "../format.js";
 import { Panel, perFrame } from "../panel.js";
-import { get } from "../api.js";
 
 /** @param {import("../hub.js").Hub} hub */
 export function startScenarios(hub) {
@@ -15,7 +14,11 @@ export function startScenarios(hub) {
 
   const draw = perFrame(() => {
     if (!scenarios.length) return;
-    panel.show(h("ul", { class: "list" }, scenarios.map(({ id, title }) => item(id, title, lastRun(hub, id), busy(hub, scenarios)))));
+    const told = hub.live.events.findLast((event) => event.topic.startsWith("scenario/"))?.scenario;
+    const running = busy(hub, scenarios);
+    panel.show(h("ul", { class: "list" }, scenarios.map(({ id, title }) => item(id, title, lastRun(hub, id), running, id === told))));
+    const steps = panel.body.querySelector(".narration");
+    if (steps && running) steps.scrollTop = steps.scrollHeight;
   });
   hub.onState(async () => {
     if (!hub.has("scenarios/list")) {
@@ -48,15 +51,15 @@ function busy(hub, scenarios) {
   return scenarios.find(({ id }) => lastRun(hub, id).at(-1)?.last === false)?.id ?? null;
 }
 
-/** @param {string} id @param {string} title @param {any[]} steps @param {string | null} running */
-function item(id, title, steps, running) {
+/** @param {string} id @param {string} title @param {any[]} steps @param {string | null} running @param {boolean} told whether to show its steps */
+function item(id, title, steps, running, told) {
   const end = steps.at(-1);
   const state = !end ? null : !end.last ? ["info", "running"] : end.outcome === "passed" ? ["good", "passed"] : ["bad", "failed"];
   return h("li", { "data-key": id },
     h("div", { class: "row" },
       h("div", {}, h("strong", {}, title), " ", state && h("span", { class: `pill ${state[0]}` }, state[1])),
       h("button", { class: "small", "data-run": id, disabled: running !== null, "aria-label": `Run scenario: ${title}` }, running === id ? "Running" : "Run")),
-    steps.length > 0 && h("ol", { class: "narration", tabindex: "0", "aria-label": `Steps: ${title}` }, steps.map((step) => h("li", {},
+    told && h("ol", { class: "narration", tabindex: "0", "aria-label": `Steps: ${title}` }, steps.map((step) => h("li", {},
       h("span", { class: "when" }, `${decimal(step.elapsed_s, 1)} s`),
       h("span", { class: step.last ? step.outcome : "" }, step.text)))));
 }
