@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from pydantic import Field, field_validator
-
 from hub.api import (
     Alarm,
     CheckContext,
     Command,
     Context,
     DeliveryScheduled,
-    Duration,
     House,
     NotServed,
     Plugin,
@@ -28,17 +25,15 @@ from hub.api import (
     hookimpl,
 )
 
-from .coin import wei_per_kwh
+from .configuration import Config, check_houses
 from .dispatch import Dispatch, Task
 from .forecast import History, Storage, needed_wh, sellable_wh
 from .quoting import (
     Concession,
-    Limits,
     OpenOrder,
     Quote,
     Rules,
     change,
-    limits_of,
     quantity,
 )
 
@@ -48,59 +43,6 @@ CHARGE_STALE_S = 60.0
 ORDER_ROUNDS = 4
 #: A market may take so long to open before its absence is worth a word.
 PATIENCE_S = 30.0
-
-
-class HousePrices(PluginConfig):
-    """Price limits of one house, in coin per kWh."""
-
-    buy_max: str | None = Field(None, description="the most this house pays per kWh")
-    sell_min: str | None = Field(None, description="the least this house takes per kWh")
-
-    @field_validator("buy_max", "sell_min")
-    @classmethod
-    def _price(cls, value: str | None) -> str | None:
-        if value is not None:
-            wei_per_kwh(value)
-        return value
-
-
-class Config(PluginConfig):
-    """Trades for households within their price limits."""
-
-    market: str = Field("market", description="the market's key under plugins:")
-    houses: tuple[str, ...] | None = Field(
-        None, description="houses to trade for; default: all whose account the hub holds"
-    )
-    quote: bool = Field(True, description="place orders; false: only deliver what others traded")
-    every: Duration | None = Field(
-        None, gt=0, description="how often orders are reviewed; default: once a window"
-    )
-    buy_max: str = Field("0.0002", description="the most a house pays, in ETH per kWh")
-    sell_min: str = Field("0.00005", description="the least a house takes, in ETH per kWh")
-    prices: dict[str, HousePrices] = Field(
-        default_factory=dict, description="other limits for single houses"
-    )
-    opening_permille: int = Field(
-        500, ge=0, lt=1000, description="how far inside its limit a price starts"
-    )
-    steps: int = Field(4, ge=1, description="reviews until an unanswered price is at its limit")
-    safety_permille: int = Field(
-        800, gt=0, le=1000, description="part of the expected energy that is offered"
-    )
-    battery_share: float = Field(
-        0.5, ge=0, le=1, description="part of what a battery could give that is offered"
-    )
-    ahead: Duration = Field(
-        2.0,
-        description="set-points are sent so long before a window and kept so long after it, as "
-        "devices follow late and meters' clocks are off",
-    )
-
-    @field_validator("buy_max", "sell_min")
-    @classmethod
-    def _price(cls, value: str) -> str:
-        wei_per_kwh(value)
-        return value
 
 
 @dataclass(slots=True)
@@ -228,7 +170,7 @@ class HouseTrader(Plugin[Config]):
             return None
         now_s = self._now_s()
         sold_wh, bought_wh = self._dispatch.committed_wh(house, now_s, now_s + self._window_s)
-        limits = limits_of(house, self._common_limits(), self._special_limits())
+        limits = self.config.limits(house)
         concession = Concession(self.config.opening_permille, self.config.steps)
         if is_bid:
             energy_wh, limit = needed_wh(natural_wh) - bought_wh, limits.buy_max
@@ -249,19 +191,6 @@ class HouseTrader(Plugin[Config]):
         device = self.ctx.houses[house].device(house)
         last = self.ctx.last(f"reading/{device}/state_of_charge", stale_after_s=CHARGE_STALE_S)
         return None if last is None or last.stale else float(last.message.value)
-
-    def _common_limits(self) -> Limits:
-        return Limits(wei_per_kwh(self.config.buy_max), wei_per_kwh(self.config.sell_min))
-
-    def _special_limits(self) -> dict[str, Limits]:
-        common = self._common_limits()
-        return {
-            house: Limits(
-                wei_per_kwh(prices.buy_max) if prices.buy_max else common.buy_max,
-                wei_per_kwh(prices.sell_min) if prices.sell_min else common.sell_min,
-            )
-            for house, prices in self.config.prices.items()
-        }
 
     async def _place(self, house: str, side: Side, quote: Quote, *, is_bid: bool) -> None:
         every_s = self.config.every or self._window_s
@@ -366,18 +295,7 @@ class HouseTrader(Plugin[Config]):
 
     @classmethod
     def check(cls, config: Any, check: CheckContext) -> list[str]:
-        where = f"plugins.{check.name}"
-        found = [
-            f"{where}.houses: there is no house {house!r} under houses:"
-            for house in config.houses or ()
-            if house not in check.houses
-        ]
-        found += [
-            f"{where}.prices.{house}: there is no house {house!r} under houses:"
-            for house in config.prices
-            if house not in check.houses
-        ]
-        return found
+        return check_houses(config, check)
 
 
 def _storage(house: House) -> Storage | None:

@@ -6,7 +6,6 @@ that is still good is left alone. Pure. Prices are wei per kWh, quantities Wh.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -85,8 +84,3 @@ def _close(wanted: Quote, order: OpenOrder) -> bool:
     qty_off = abs(wanted.qty_wh - order.qty_wh) * 1000
     price_off = abs(wanted.price - order.price) * 1000
     return qty_off <= QTY_TOLERANCE * wanted.qty_wh and price_off <= PRICE_TOLERANCE * wanted.price
-
-
-def limits_of(house: str, common: Limits, special: Mapping[str, Limits]) -> Limits:
-    """The limits of a house."""
-    return special.get(house, common)

@@ -19,7 +19,7 @@ from plugins.chain_auction.chain_settings import (
     SenderSettings,
 )
 from plugins.chain_auction.node import AnvilNode, NodeSettings, find_binary
-from plugins.chain_auction.plugin import CONTRACTS
+from plugins.chain_auction.configuration import CONTRACTS
 from plugins.chain_auction.tables import metadata
 from plugins.chain_auction.twin_records import Params
 
