@@ -110,8 +110,7 @@ class MqttLink(Link):
             return
 
     def _drain(self) -> None:
-        events = self._session.take(TURN_EVENTS)
-        for event in events:
+        for event in self._session.take(TURN_EVENTS):
             if self._closed:
                 return
             match event:
@@ -123,7 +122,7 @@ class MqttLink(Link):
                     self._changed(True, None)
                 case Down(problem):
                     self._changed(False, problem)
-        if events:
+        if self._session.more():
             self._loop.call_soon(self._drain)
 
     def _changed(self, up: bool, problem: str | None) -> None:

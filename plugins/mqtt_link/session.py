@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -40,8 +41,7 @@ TURN_S = 1.0
 log = logging.getLogger("hub.mqtt")
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """A message from the broker."""
 
     topic: str
@@ -168,12 +168,16 @@ class Session:
             self._client.subscribe(topic_filter, qos)
 
     def take(self, limit: int) -> list[Event]:
-        """Return what happened, in order, at most `limit` events; the owner asks until empty."""
-        with self._lock:
-            events = [self._inbox.popleft() for _ in range(min(limit, len(self._inbox)))]
-            if not events:
-                self._woken = False
-        return events
+        """Return what happened, in order, at most `limit` events."""
+        return [self._inbox.popleft() for _ in range(min(limit, len(self._inbox)))]
+
+    def more(self) -> bool:
+        """Return whether events wait; if not, the owner is woken when one comes."""
+        if not self._inbox:
+            self._woken = False
+            # One may have come before that line was reached, and not have woken anybody.
+            self._woken = bool(self._inbox)
+        return self._woken
 
     # -- the network thread --
 
@@ -240,14 +244,13 @@ class Session:
         return was_up
 
     def _post(self, event: Event) -> None:
-        with self._lock:
-            # Never `Up` or `Down`: the owner would not know how things are.
-            if isinstance(event, Arrived) and len(self._inbox) >= MAX_INCOMING:
-                self._dropped_in += 1
-                return
-            self._inbox.append(event)
-            wake, self._woken = not self._woken, True
-        if wake:
+        # Never `Up` or `Down`: the owner would not know how things are.
+        if len(self._inbox) >= MAX_INCOMING and isinstance(event, Arrived):
+            self._dropped_in += 1
+            return
+        self._inbox.append(event)
+        if not self._woken:
+            self._woken = True
             self._wake()
 
     def _tell_down(self, problem: str) -> None:
@@ -301,8 +304,7 @@ class Session:
             topic = message.topic
         except UnicodeDecodeError:
             # Not allowed by MQTT; what cannot be named cannot be delivered.
-            with self._lock:
-                self._dropped_in += 1
+            self._dropped_in += 1
             return
         self._post(Arrived(topic, bytes(message.payload), message.retain))
 
