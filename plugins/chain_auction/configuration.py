@@ -178,15 +178,14 @@ def check_market(config: Config, check: CheckContext) -> list[str]:
             node.find_binary(CONTRACTS)
     except Misconfigured as error:
         found.append(str(error))
-    where = f"plugins.{check.name}"
     if not config.embedded:
-        check.unchecked.append(f"{where}.rpc: whether the node answers")
+        check.unchecked.append("whether the node at rpc answers")
         if config.key is None:
-            found.append(f"{where}.key: missing; an external chain needs the operator's key")
+            found.append("key: missing; an external chain needs the operator's key")
         if config.contract is None and not config.deploy:
-            found.append(f"{where}: expected contract: 0x… or deploy: true")
+            found.append("expected contract: 0x… or deploy: true")
     found += [
-        f"{where}.keys.{house}: there is no house {house!r} under houses:"
+        f"keys.{house}: there is no house {house!r} under houses:"
         for house in config.keys
         if house not in check.houses
     ]
@@ -198,7 +197,7 @@ def _address_problems(config: Config, check: CheckContext) -> list[str]:
     from eth_utils.address import is_checksum_address
 
     named = {f"houses.{h}.wallet": house.wallet for h, house in check.houses.items()}
-    named[f"plugins.{check.name}.contract"] = config.contract
+    named["contract"] = config.contract
     return [
         f"{where}: {address} has a wrong checksum (EIP-55); copy it again, or write it in lower "
         f"case"

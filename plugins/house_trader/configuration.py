@@ -76,7 +76,7 @@ def check_houses(config: Config, check: CheckContext) -> list[str]:
     named = [("houses", house) for house in config.houses or ()]
     named += [(f"prices.{house}", house) for house in config.prices]
     return [
-        f"plugins.{check.name}.{key}: there is no house {house!r} under houses:"
+        f"{key}: there is no house {house!r} under houses:"
         for key, house in named
         if house not in check.houses
     ]

@@ -18,8 +18,8 @@ from plugins.chain_auction.chain_settings import (
     Place,
     SenderSettings,
 )
-from plugins.chain_auction.node import AnvilNode, NodeSettings, find_binary
 from plugins.chain_auction.configuration import CONTRACTS
+from plugins.chain_auction.node import AnvilNode, NodeSettings, find_binary
 from plugins.chain_auction.tables import metadata
 from plugins.chain_auction.twin_records import Params
 
