@@ -17,6 +17,8 @@ PLUGINS = ROOT / "plugins"
 WIRING_NAMES = ("plugin.py", "*_plugin.py", "configuration.py")
 # Wiring under other names, and why it is not in one of those files.
 WIRING: dict[str, str] = {
+    "plugins/tap_controller/advisor.py": "asks the twin what the planner wants to know",
+    "plugins/tap_controller/lookout.py": "turns the hub's readings into what is seen",
     "plugins/notifier/lanes.py": "one task per destination: waiting is what it does",
     "plugins/notifier/post.py": "keeps the outbox in the hub's ledger and runs the lanes",
     "plugins/opendss_grid/feeder_messages.py": "turns the simulation's arrays into messages",

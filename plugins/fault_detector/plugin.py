@@ -17,6 +17,7 @@ from hub.api import (
     Plugin,
     PluginState,
     PluginStatus,
+    Quality,
     Reading,
     Severity,
     hookimpl,
@@ -91,8 +92,9 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
 
     def _on_reading(self, reading: Reading) -> None:
         now = self._ctx.clock.now()
-        if (now - reading.at).total_seconds() > self.config.stale_after:
-            return  # what was measured long ago says nothing about now
+        age_s = (now - reading.at).total_seconds()
+        if age_s > self.config.stale_after or reading.quality is Quality.BAD:
+            return  # what is wrong, or was measured long ago, says nothing about now
         found = self._detector.sample(reading.device, reading.quantity, reading.value, now)
         self._put(found)
         if self._detector.waiting and not self._settling:

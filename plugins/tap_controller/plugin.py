@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,32 +17,22 @@ from hub.api import (
     Context,
     DeliveryScheduled,
     HubError,
-    Last,
     Plugin,
-    PowerFlowAnswer,
-    PowerFlowCase,
-    PowerFlowQuestion,
+    PluginState,
+    PluginStatus,
     Priority,
-    Quality,
-    Reading,
     Severity,
     hookimpl,
 )
 
 from . import store, words
+from .advisor import Advisor
 from .configuration import TapControllerConfig
 from .deliveries import Deliveries, Delivery, expected_power_w, mean_power_w
-from .eyes import Layout, Meter, read_layout
-from .planner import Plan, Request, plan
+from .lookout import Lookout
+from .planner import Plan, Request
 from .search import SearchError
 from .watch import Do, Sight, State, Watch
-
-T = TypeVar("T")
-
-#: Below this in pu a meter has no supply: that is an outage, and no matter of taps.
-DEAD_PU = 0.1
-#: The twin answers a question within this time or counts as absent.
-TWIN_S = 5.0
 
 
 class TapController(Plugin[TapControllerConfig]):
@@ -54,8 +44,8 @@ class TapController(Plugin[TapControllerConfig]):
     async def start(self, ctx: Context) -> None:
         self._ctx = ctx
         self._watch = Watch(self.config.settings())
-        self._layout: Layout | None = None
-        self._nodes: tuple[str, ...] = ()
+        self._lookout = Lookout(ctx, self.config)
+        self._advisor = Advisor(ctx, self.config.twin)
         self._deliveries = Deliveries()
         self._looked_ahead: set[int] = set()
         self._faults: dict[str, str] = {}
@@ -67,10 +57,8 @@ class TapController(Plugin[TapControllerConfig]):
         ctx.serve("taps/status", self._status)
         ctx.subscribe("alarm/fault/+", self._on_fault)
         ctx.subscribe("market/+/delivery_scheduled", self._on_delivery)
-        if "faults/alarms" in ctx.services:
-            answer = await ctx.ask("faults/alarms")
-            standing = [alarm for alarm in answer["active"] if alarm["kind"] == "fault"]
-            self._faults = {alarm["id"]: alarm["text"] for alarm in standing}
+        ctx.subscribe("plugin/+/status", self._on_plugin)
+        await self._ask_for_faults()
         ctx.every(self.config.interval, self._look, name="look")
 
     async def _recall(self, ctx: Context) -> None:
@@ -97,6 +85,17 @@ class TapController(Plugin[TapControllerConfig]):
         else:
             self._faults[alarm.id] = alarm.text
 
+    async def _on_plugin(self, status: PluginStatus) -> None:
+        if status.type == "fault_detector" and status.state is PluginState.ONLINE:
+            await self._ask_for_faults()
+
+    async def _ask_for_faults(self) -> None:
+        """Learn of faults that were raised before this plugin listened."""
+        if "faults/alarms" in self._ctx.services:
+            answer = await self._ctx.ask("faults/alarms")
+            standing = [alarm for alarm in answer["active"] if alarm["kind"] == "fault"]
+            self._faults = {alarm["id"]: alarm["text"] for alarm in standing}
+
     def _on_delivery(self, scheduled: DeliveryScheduled) -> None:
         start, end = scheduled.start, scheduled.end
         power_w = mean_power_w(scheduled.qty_wh, start, end, self._ctx.time_lapse)
@@ -112,55 +111,10 @@ class TapController(Plugin[TapControllerConfig]):
             )
         )
 
-    async def _sight(self) -> Sight:
-        layout = await self._find_layout()
-        voltages: dict[str, float] = {}
-        dead = 0
-        for node, point in (layout.points if layout else {}).items():
-            volts = self._fresh(point.device, point.quantity)
-            if volts is None:
-                continue
-            if volts / point.nominal_v > DEAD_PU:
-                voltages[node] = volts / point.nominal_v
-            else:
-                dead += 1
-        taps = self._taps(layout) if layout else None
-        twin = f"twin/{self.config.twin}/solve" in self._ctx.services
-        frozen = next(iter(self._faults.values()), None)
-        expected = len(layout.points) - dead if layout else 1
-        return Sight(self._ctx.clock.now(), voltages, expected, taps, twin, frozen)
-
-    def _taps(self, layout: Layout) -> dict[str, int] | None:
-        taps = {r.name: self._fresh(r.name, "tap") for r in layout.regulators}
-        known = {name: round(tap) for name, tap in taps.items() if tap is not None}
-        return known if len(known) == len(taps) else None
-
-    def _fresh(self, device: str, quantity: str) -> float | None:
-        last: Last | None = self._ctx.last(
-            f"reading/{device}/{quantity}", stale_after_s=self.config.stale_after
-        )
-        if last is None or last.stale or not isinstance(last.message, Reading):
-            return None
-        return None if last.message.quality is Quality.BAD else last.message.value
-
-    async def _find_layout(self) -> Layout | None:
-        if self._layout is not None:
-            return self._layout
-        for service in (f"twin/{self.config.twin}/topology", f"grid/{self.config.feeder}/topology"):
-            if service in self._ctx.services:
-                topology = await self._ctx.ask(service)
-                meters = [
-                    Meter(house_id, house.device(house_id), house.nominal_v, house.name(house_id))
-                    for house_id, house in self._ctx.houses.items()
-                ]
-                self._layout = read_layout(topology, meters)
-                return self._layout
-        return None
-
     # -- the loop ----------------------------------------------------------------------------------
 
     async def _look(self) -> None:
-        sight = await self._sight()
+        sight = await self._lookout.look(next(iter(self._faults.values()), None))
         for do in self._watch.look(sight):
             match do:
                 case Do.TAKE_COMMAND:
@@ -210,8 +164,8 @@ class TapController(Plugin[TapControllerConfig]):
         )
 
     async def _clear(self, sight: Sight) -> None:
-        assert self._layout is not None
-        peak = words.highest(sight.voltages_pu, self._layout.points)
+        assert self._lookout.layout is not None
+        peak = words.highest(sight.voltages_pu, self._lookout.layout.points)
         lowest_pu = min(sight.voltages_pu.values())
         evidence = {
             "voltage_pu": round(peak.pu, 4),
@@ -262,38 +216,31 @@ class TapController(Plugin[TapControllerConfig]):
         self._looked_ahead = {d.trade_id for d in self._deliveries.ahead(sight.at)}
         devices = {house_id: h.device(house_id) for house_id, h in self._ctx.houses.items()}
         expected = expected_power_w(
-            self._deliveries.ahead(sight.at), devices, self._powers(devices.values())
+            self._deliveries.ahead(sight.at), devices, self._lookout.powers(devices.values())
         )
         found = await self._plan(sight, over=True, restore=False, scenarios=({}, expected))
         if found is not None and found.moves:
             cause = f"trade/{new[0].trade_id}"
             await self._move(sight, found, cause, f"the delivery of trade {new[0].trade_id}")
 
-    def _powers(self, devices: Any) -> dict[str, float]:
-        powers = {device: self._fresh(device, "power") for device in devices}
-        return {device: power for device, power in powers.items() if power is not None}
-
     async def _plan(
         self, sight: Sight, *, over: bool, restore: bool, scenarios: tuple[Mapping[str, float], ...]
     ) -> Plan | None:
-        assert self._layout is not None
+        assert self._lookout.layout is not None
         assert sight.taps is not None
         try:
-            if not self._nodes:
-                self._nodes = (await self._solve([PowerFlowCase()])).nodes
-            request = Request(
-                self._layout.regulators, sight.taps, self._nodes, sight.voltages_pu,
-                self.config.goal(), over, restore, scenarios,
-            )  # fmt: skip
-            steps = plan(request)
-            cases = await self._ctx.run_blocking(next, steps)
-            while True:
-                asked = [PowerFlowCase(taps=c.taps, power_w=c.power_w) for c in cases]
-                answer = await self._solve(asked)
-                outcome = await self._ctx.run_blocking(_advance, steps, answer.voltages_pu)
-                if isinstance(outcome, Plan):
-                    return outcome
-                cases = outcome
+            return await self._advisor.find(
+                Request(
+                    regulators=self._lookout.layout.regulators,
+                    present=sight.taps,
+                    nodes=await self._advisor.nodes(),
+                    measured=sight.voltages_pu,
+                    goal=self.config.goal(),
+                    over=over,
+                    restore=restore,
+                    scenarios=scenarios,
+                )
+            )
         except (HubError, SearchError) as error:
             self._say_no_plan(str(error))
             return None
@@ -301,12 +248,6 @@ class TapController(Plugin[TapControllerConfig]):
     def _say_no_plan(self, why: str) -> None:
         self._watch.acted(self._ctx.clock.now(), 0)
         self._ctx.log.warning("no tap positions found: %s", why)
-
-    async def _solve(self, cases: list[PowerFlowCase]) -> PowerFlowAnswer:
-        service = f"twin/{self.config.twin}/solve"
-        answer = await self._ctx.ask(service, PowerFlowQuestion(tuple(cases)), TWIN_S)
-        assert isinstance(answer, PowerFlowAnswer)
-        return answer
 
     async def _move(self, sight: Sight, found: Plan | None, cause: str, reason: str) -> None:
         if found is None:
@@ -334,22 +275,7 @@ class TapController(Plugin[TapControllerConfig]):
             self._ctx.log.warning("the regulators did not move: %s", result.reason)
             return
         self._moved = words.moves(sight.taps, found.taps)
-        self._last_decision = {
-            "at": now.isoformat(),
-            "reason": reason,
-            "text": words.decision(sight.taps, found.taps, found.after_highest, found.after_lowest),
-            "from": dict(sight.taps),
-            "to": dict(found.taps),
-            "moves": found.moves,
-            "predicted": {
-                "before_max": round(found.before_highest, 4),
-                "before_min": round(found.before_lowest, 4),
-                "after_max": round(found.after_highest, 4),
-                "after_min": round(found.after_lowest, 4),
-            },
-            "limits_hold": found.limit_excess == 0,
-            "target_reached": found.target_excess == 0,
-        }
+        self._last_decision = words.record(found, sight.taps, now, reason)
         await self._ledger(
             partial(
                 store.add_operation,
@@ -363,9 +289,9 @@ class TapController(Plugin[TapControllerConfig]):
     # -- out ---------------------------------------------------------------------------------------
 
     def _worst(self, sight: Sight) -> words.Worst:
-        assert self._layout is not None
+        assert self._lookout.layout is not None
         limits = self.config.limits
-        return words.worst(sight.voltages_pu, self._layout.points, limits.low, limits.high)
+        return words.worst(sight.voltages_pu, self._lookout.layout.points, limits.low, limits.high)
 
     def _name(self, house_id: str) -> str:
         house = self._ctx.houses.get(house_id)
@@ -396,20 +322,12 @@ class TapController(Plugin[TapControllerConfig]):
 
     async def probe(self) -> Mapping[str, Any]:
         """Return the state and what is seen."""
-        sight = await self._sight()
+        sight = await self._lookout.look(next(iter(self._faults.values()), None))
         return {
             **await self._status(None),
             "voltages_pu": {node: round(pu, 4) for node, pu in sight.voltages_pu.items()},
             "taps": dict(sight.taps or {}),
         }
-
-
-def _advance(steps: Any, rows: Any) -> Any:
-    """Send solutions into a planning; returns its next cases, or the plan it ends with."""
-    try:
-        return steps.send(rows)
-    except StopIteration as end:
-        return end.value
 
 
 def _alarm_id(instance: str, at: datetime) -> str:

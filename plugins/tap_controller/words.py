@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
+from .planner import Plan
 from .watch import Point
 
 
@@ -66,3 +69,23 @@ def restored(peak: Worst, low_pu: float, moved: str | None) -> str:
     how = f" after moving {moved}" if moved else ""
     band = f"from {low_pu:.3f} to {peak.pu:.3f} p.u., the highest at {peak.label}"
     return f"Voltages are within limits again{how}: {band}."
+
+
+def record(found: Plan, before: Mapping[str, int], at: datetime, reason: str) -> dict[str, Any]:
+    """Return a decision as plain data, for the page."""
+    return {
+        "at": at.isoformat(),
+        "reason": reason,
+        "text": decision(before, found.taps, found.after_highest, found.after_lowest),
+        "from": dict(before),
+        "to": dict(found.taps),
+        "moves": found.moves,
+        "predicted": {
+            "before_max": round(found.before_highest, 4),
+            "before_min": round(found.before_lowest, 4),
+            "after_max": round(found.after_highest, 4),
+            "after_min": round(found.after_lowest, 4),
+        },
+        "limits_hold": found.limit_excess == 0,
+        "target_reached": found.target_excess == 0,
+    }

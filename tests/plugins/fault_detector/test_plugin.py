@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from hub.core import Hub
-from hub.messages import Alarm, Message, PluginState, PluginStatus, Reading
+from hub.messages import Alarm, Message, PluginState, PluginStatus, Quality, Reading
 from hub.testing import Recording, in_virtual_time, make_hub, running
 
 YAML = """
@@ -167,7 +167,7 @@ def test_a_meter_plugin_in_trouble_is_no_loss_of_meters(tmp_path: Path):
     assert in_virtual_time(program) == ["alarm/broker_lost/all_meters"]
 
 
-def test_a_reading_that_was_old_on_arrival_is_no_evidence(tmp_path: Path):
+def test_a_reading_that_is_bad_or_was_old_on_arrival_is_no_evidence(tmp_path: Path):
     async def program() -> list[str]:
         async with running(tmp_path, YAML) as hub:
             await hub.settled()
@@ -177,6 +177,8 @@ def test_a_reading_that_was_old_on_arrival_is_no_evidence(tmp_path: Path):
                 await asyncio.sleep(1)
             tell(hub, "house1", "voltage", 0.0, age_s=60)
             tell(hub, "house2", "voltage", 240.0)
+            bad = Reading("house1", "voltage", 0.0, "V", hub.clock.now(), Quality.BAD)
+            hub.bus.publish(bad)
             await asyncio.sleep(2)
             return [a.topic for a in alarms(record.messages)]
 
