@@ -32,6 +32,8 @@ MOST_ROUNDS = 4
 _NEAR = 2
 #: Excess below this is rounding, in pu.
 _TOLERANCE_PU = 1e-4
+#: Excesses beyond this many tolerances, 1 pu, are alike.
+_MOST_WHOLE = 10_000
 
 
 class SearchError(Exception):
@@ -58,15 +60,18 @@ class Bounds:
 
     def excess(self, voltages_pu: Floats) -> tuple[Floats, Floats]:
         """Return per row the largest violation of the limits, and of the target."""
-        beyond = np.maximum(self.limit_low - voltages_pu, voltages_pu - self.limit_high)
-        beside = np.maximum(self.target_low - voltages_pu, voltages_pu - self.target_high)
-        return _floor(beyond.max(axis=-1)), _floor(beside.max(axis=-1))
+        return (
+            _excess(voltages_pu, self.limit_low, self.limit_high),
+            _excess(voltages_pu, self.target_low, self.target_high),
+        )
 
 
-def _floor(excess: Floats) -> Floats:
-    rounded: Floats = np.maximum(np.round(excess, 4), 0.0)
-    rounded[rounded <= _TOLERANCE_PU] = 0.0
-    return rounded
+def _excess(voltages_pu: Floats, low: Floats, high: Floats) -> Floats:
+    above = (voltages_pu - high).max(axis=-1)
+    below = (low - voltages_pu).max(axis=-1)
+    excess: Floats = np.round(np.maximum(np.maximum(above, below), 0.0), 4)
+    excess[excess <= _TOLERANCE_PU] = 0.0
+    return excess
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +99,11 @@ class _Model:
     slopes: Floats
 
     def predict(self, combinations: Ints) -> Floats:
+        """Return one row per combination, laid out by node in memory: sums and maxima over nodes
+        then run through thousands of neighbouring numbers."""
         steps = (combinations - self.centre).astype(np.float64)
-        predicted: Floats = self.voltages + steps @ self.slopes
-        return predicted
+        by_node: Floats = self.voltages[:, np.newaxis] + self.slopes.T @ steps.T
+        return by_node.T
 
 
 def probes(regulators: Sequence[Regulator], present: Taps) -> list[Taps]:
@@ -160,7 +167,7 @@ def _best_of_model(
     while True:
         combinations = _window(centre, regulators, reach)
         order = _order(model.predict(combinations), combinations, present, bounds)
-        top = combinations[order[:SOLVED_PER_ROUND]]
+        top = combinations[order]
         moved = np.abs(top[0] - centre).max()
         if moved < reach:
             return [tuple(int(tap) for tap in row) for row in top]
@@ -177,12 +184,29 @@ def _window(centre: Ints, regulators: Sequence[Regulator], reach: int) -> Ints:
 
 
 def _order(voltages: Floats, combinations: Ints, present: Taps, bounds: Bounds) -> Ints:
-    """Return the combinations from best to worst: limits, target, moves, evenness."""
+    """Return the best few combinations, best first: limits, target, moves, evenness.
+
+    Each criterion counts in whole tolerances, so that one integer holds them all in their order.
+    """
     beyond, beside = bounds.excess(voltages)
     moves = np.abs(combinations - np.array(present)).sum(axis=1)
-    uneven = np.abs(voltages - 1.0).max(axis=1)
-    order: Ints = np.lexsort((uneven, moves, beside, beyond))
+    uneven = np.maximum(voltages.max(axis=1) - 1.0, 1.0 - voltages.min(axis=1))
+    key = _whole(beyond)
+    for criterion, room in (
+        (_whole(beside), _MOST_WHOLE),
+        (moves, 1_000),
+        (_whole(uneven), _MOST_WHOLE),
+    ):
+        key = key * room + np.minimum(criterion, room - 1)
+    few = min(SOLVED_PER_ROUND, len(key))
+    best = np.argpartition(key, few - 1)[:few]
+    order: Ints = best[np.argsort(key[best], kind="stable")]
     return order
+
+
+def _whole(excess: Floats) -> Ints:
+    whole: Ints = np.minimum(np.rint(excess / _TOLERANCE_PU), _MOST_WHOLE - 1).astype(np.int64)
+    return whole
 
 
 def _best(solved: Mapping[Taps, Floats], present: Taps, bounds: Bounds) -> Taps:
