@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
+from tests.e2e import hub_site
 from tests.e2e.watched_page import (
     Screenshots,
     Watch,
@@ -43,6 +44,9 @@ CHROMIUM_ARGS = [
     "--force-color-profile=srgb",
     "--font-render-hinting=none",
 ]
+
+# A machine that does other things besides is slow, and no less right.
+expect.set_options(timeout=15_000)
 
 OpenPage = Callable[..., Awaitable[tuple[Page, Watch]]]
 
@@ -125,3 +129,21 @@ def check_accessibility() -> Callable[[Page], Awaitable[list[str]]]:
 def screenshots() -> Screenshots:
     """Take pictures for people: `await screenshots.take(page, "operator-1280")`."""
     return Screenshots(HERE / "screenshots")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def site(
+    tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Callable[[], int]
+) -> AsyncIterator[hub_site.HubSite]:
+    """A whole hub, started once for all tests of this folder."""
+    running = await hub_site.start(tmp_path_factory.mktemp("hub"), unused_tcp_port_factory)
+    yield running
+    await running.hub.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def bare_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[hub_site.HubSite]:
+    """A hub with nothing but the pages."""
+    running = await hub_site.start_bare(tmp_path_factory.mktemp("bare"))
+    yield running
+    await running.hub.stop()
