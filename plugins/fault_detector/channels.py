@@ -33,7 +33,7 @@ class Meter:
         return {f"voltage_{phase}": phase for phase in self.phases}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Channel:
     """The state of one channel; `volts` is None until it reported."""
 
@@ -75,6 +75,7 @@ class Channels:
         self.meters = {meter.device: meter for meter in meters}
         self._by_reading: dict[tuple[str, str], Channel] = {}
         self._by_device: dict[str, list[Channel]] = {}
+        self._dark: dict[Channel, None] = {}
         for meter in self.meters.values():
             for quantity, phase in meter.quantities.items():
                 channel = Channel(meter, phase)
@@ -83,6 +84,19 @@ class Channels:
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(self._by_reading.values())
+
+    @property
+    def dark(self) -> tuple[Channel, ...]:
+        """The channels without voltage, in the order in which they lost it."""
+        return tuple(self._dark)
+
+    def take(self, channel: Channel, volts: float, now: datetime, dead_below_pu: float) -> None:
+        """Note a sample of one channel."""
+        channel.take(volts, now, dead_below_pu)
+        if channel.dead_since is None:
+            self._dark.pop(channel, None)
+        else:
+            self._dark.setdefault(channel)
 
     def find(self, device: str, quantity: str) -> Channel | None:
         return self._by_reading.get((device, quantity))

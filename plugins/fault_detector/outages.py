@@ -35,7 +35,7 @@ class OutageAlarms:
     @property
     def waiting(self) -> bool:
         """Whether a dead channel is not judged yet."""
-        return any(c.dead_since is not None and not self._explained(c) for c in self._channels)
+        return any(not self._explained(channel) for channel in self._channels.dark)
 
     @property
     def concerned(self) -> bool:
@@ -46,7 +46,7 @@ class OutageAlarms:
         """Judge all channels as of now."""
         found = self._clear_faults(now) + self._clear_outages(now)
         dark: dict[str, Judgement] = {}
-        for channel in self._channels:
+        for channel in self._channels.dark:
             if self._explained(channel) or not is_dead(channel, self._rules, now):
                 continue
             out = frozenset(alarm.subject for alarm in self._register.of_kind(OUTAGE))
@@ -105,7 +105,7 @@ class OutageAlarms:
         """Tell of all dark phases at once, so wait until every meter has spoken or had time to."""
         dead = [
             c
-            for c in self._channels
+            for c in self._channels.dark
             if c.phase in dark and c.meter.house is not None and is_dead(c, self._rules, now)
         ]
         since = max(c.dead_since for c in dead if c.dead_since is not None)
@@ -146,8 +146,8 @@ class OutageAlarms:
 
     def _give_time(self, phases: Collection[str], now: datetime) -> None:
         """Let those still dead settle anew: they may come back a moment after the others."""
-        for channel in self._channels:
-            if channel.phase in phases and channel.dead_since is not None:
+        for channel in self._channels.dark:
+            if channel.phase in phases:
                 channel.dead_since = now
 
     def _clear_outages(self, now: datetime) -> list[Finding]:

@@ -61,7 +61,7 @@ class Detector:
         if channel is None:
             return []
         was_dead = channel.dead_since is not None
-        channel.take(volts, now, self._rules.supply.dead_below_pu)
+        self._channels.take(channel, volts, now, self._rules.supply.dead_below_pu)
         found = self._silence.heard(device, now)
         if was_dead or channel.dead_since is not None or self._outages.concerned:
             found += self._outages.check(now)
