@@ -109,7 +109,7 @@ class Book:
         self._pending: dict[int, BookTrade] = {}
         self._round: _OpenRound | None = None
         self._call: tuple[int, str] | None = None
-        self._before_call: tuple[Order, ...] = ()
+        self._cancelled_in_call: list[Order] = []
 
     def apply(self, entry: Entry) -> FinishedRound | None:
         """Take one event in; returns the round it finished, if it did."""
@@ -136,10 +136,10 @@ class Book:
         return None  # money in and out does not change the book
 
     def _note_call(self, call: tuple[int, str]) -> None:
-        """At a new call remember the book: a clearing may cancel orders before its first pair."""
+        """A clearing may cancel orders before its first pair: they belong to the book it found."""
         if call != self._call:
             self._call = call
-            self._before_call = tuple(self.resting()) if self._round is None else ()
+            self._cancelled_in_call.clear()
 
     def apply_all(self, entries: Iterable[Entry]) -> None:
         """Take many events in."""
@@ -148,10 +148,7 @@ class Book:
 
     def resting(self) -> list[Order]:
         """What rests on the book, the expired included, as the clearing takes it."""
-        return [
-            Order(o.id, o.is_bid, o.price_wei_per_kwh, o.resting_wh, o.trader, o.expiry)
-            for o in self._resting.values()
-        ]
+        return [_as_walked(order) for order in self._resting.values()]
 
     def live(self, now: int) -> list[Order]:
         """What rests on the book and has not expired."""
@@ -212,12 +209,15 @@ class Book:
 
     def _cancelled(self, order_id: int) -> None:
         order = self.orders[order_id]
+        if self._round is None and order.resting_wh:
+            self._cancelled_in_call.append(_as_walked(order))
         order.closed = True
         self._rest(order, -order.resting_wh)
 
     def _matched(self, event: TradeMatched, entry: Entry) -> None:
         if self._round is None:
-            self._round = _OpenRound(self._before_call, entry.at)
+            found = (*self.resting(), *self._cancelled_in_call)
+            self._round = _OpenRound(found, entry.at)
         bid, ask = self.orders[event.bid_id], self.orders[event.ask_id]
         trade = BookTrade(
             event.trade_id, event.trade_id >> 64, bid.id, ask.id, bid.trader, ask.trader,
@@ -247,3 +247,11 @@ class Book:
         trade.paid_wh = paid_wh
         if price is not None:
             trade.price_wei_per_kwh = price
+
+
+def _as_walked(order: BookOrder) -> Order:
+    """An order as the clearing takes it."""
+    return Order(
+        order.id, order.is_bid, order.price_wei_per_kwh, order.resting_wh, order.trader,
+        order.expiry,
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import aiohttp
 from eth_account.signers.local import LocalAccount
@@ -176,11 +176,12 @@ class Chain:
 
     # -- writing --
 
-    async def nonce(self, address: str) -> int:
-        """The next nonce, transactions that wait included."""
+    async def nonce(self, address: str, *, mined: bool = False) -> int:
+        """The next nonce; transactions that wait are counted unless only `mined` ones are asked."""
+        state: Literal["latest", "pending"] = "latest" if mined else "pending"
         with self._guarded():
             return int(
-                await self._web3.eth.get_transaction_count(to_checksum_address(address), "pending")
+                await self._web3.eth.get_transaction_count(to_checksum_address(address), state)
             )
 
     async def fees(self, tip_wei: int | None = None) -> tuple[int, int]:

@@ -128,9 +128,7 @@ class ChainMarket:
             await sender.reopen_after(lost_after)
 
     def _restorer(self, chain_key: int) -> Restorer:
-        keys = (self.keyring.operator, self.keyring.oracle, *self.keyring.accounts.values())
-        own = frozenset(str(account.address) for account in keys)
-        return Restorer(self.chain, self.hub.ledger, chain_key, own, self.hub.now, self.hub.sleep)
+        return Restorer(self.chain, self.hub.ledger, chain_key, self.hub.now, self.hub.sleep)
 
     def _make_sender(self, chain_key: int, chain_id: int) -> Sender:
         hub = self.hub

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import groupby
 from typing import Protocol
 
-from . import store, verification
+from . import intents, store, verification
 from .book import Book, BookTrade, FinishedRound
 from .deliveries import Delivery, DeliveryPlan
 from .events import Entry, Head, News
@@ -31,6 +31,8 @@ PAGE = 400
 PRUNE_AFTER_S = 60
 #: At most so many orders are refunded, and trades expired, in one go.
 TIDY_AT_ONCE = 50
+#: Transactions and meter readings older than a week are history, which the recorder keeps.
+OLD_MS = 7 * 86_400_000
 
 
 class Listener(Protocol):
@@ -75,6 +77,7 @@ class ClearingHouse:
     deviation: str = field(init=False, default="")
     _by_address: dict[str, Party] = field(init=False)
     _to_withdraw: set[str] = field(init=False, default_factory=set)
+    _said: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.book = Book(self.market.facts.deposit_permille)
@@ -252,9 +255,13 @@ class ClearingHouse:
         ]
         names = ",".join(str(proof.trade_id) for proof in proofs)
         digest = hashlib.sha256(names.encode()).hexdigest()[:16]
-        refused = await self.market.settle(
-            proofs, start_ms // 1000, end_ms // 1000, f"settle:{start_ms}:{digest}"
-        )
+        request_id = f"settle:{start_ms}:{digest}"
+        try:
+            refused = await self.market.settle(proofs, start_ms // 1000, end_ms // 1000, request_id)
+        except Refused as refusal:
+            # Perhaps the chain's clock is behind: it is tried again until the deadline.
+            self._say_once(request_id, f"settlement of {len(proofs)} trades waits: {refusal}")
+            return
         changed = []
         for delivery in group:
             if delivery.trade_id in refused:
@@ -266,6 +273,11 @@ class ClearingHouse:
         changed += [d for d in group if d.state == "settled"]
         key = self.market.chain_key
         await self.ledger.run(partial(store.save_deliveries, chain=key, changed=changed))
+
+    def _say_once(self, about: str, text: str) -> None:
+        if self._said.get(about) != text:
+            self._said[about] = text
+            self.log.warning("%s", text)
 
     # -- tidying --
 
@@ -282,6 +294,19 @@ class ClearingHouse:
                 await self._quietly(self.market.prune(dead, f"prune:{name}:{now_s}"))
         await self._withdraw(now_s)
         await self.poll()
+
+    async def keep_house(self) -> None:
+        """Drop what nothing can ask for any more."""
+        before_ms = self.now_ms() - OLD_MS
+        key = self.market.chain_key
+        await self.ledger.run(partial(store.forget_edges, chain=key, before_ms=before_ms))
+        await self.ledger.run(
+            partial(
+                intents.forget_ended, chain=key, before=before_ms / 1000,
+                before_block=self.head.number - store.BLOCKS_KEPT,
+            )
+        )  # fmt: skip
+        self._said.clear()
 
     async def _withdraw(self, now_s: int) -> None:
         if self.withdraw_above_wei is None:

@@ -79,6 +79,15 @@ def remove(connection: Connection, chain: int, intent_id: str) -> None:
     connection.execute(delete(intents).where(intents.c.chain == chain, intents.c.id == intent_id))
 
 
+def set_aside(connection: Connection, chain: int, intent: Intent) -> None:
+    """Make the id of a failed transaction free again: it had no effect, so it may be retried."""
+    connection.execute(
+        update(intents)
+        .where(intents.c.chain == chain, intents.c.id == intent.id)
+        .values(id=f"{intent.id}#{intent.nonce}")
+    )
+
+
 def next_nonce(connection: Connection, chain: int, sender: str) -> int:
     """The nonce after all that this ledger knows of; 0 if it knows none."""
     highest = connection.execute(
@@ -143,6 +152,28 @@ def reopen_after(connection: Connection, chain: int, block: int) -> int:
         .values(state="signed", block_hash=None, reason=None)
     )
     return int(result.rowcount)
+
+
+def is_known(connection: Connection, chain: int, tx: str) -> bool:
+    """Whether a transaction is among the intents."""
+    query = select(intents.c.id).where(intents.c.chain == chain, intents.c.tx == tx)
+    return connection.execute(query).first() is not None
+
+
+def forget_ended(connection: Connection, chain: int, before: float, before_block: int) -> None:
+    """Drop transactions that ended long ago; the last of each sender stays for its nonce."""
+    newest = (
+        select(func.max(intents.c.nonce)).where(intents.c.chain == chain).group_by(intents.c.sender)
+    )
+    connection.execute(
+        delete(intents).where(
+            intents.c.chain == chain,
+            intents.c.state != "signed",
+            intents.c.sent_at < before,
+            intents.c.block < before_block,
+            intents.c.nonce.not_in(newest),
+        )
+    )
 
 
 def forget_seen(connection: Connection, chain: int, before_block: int) -> None:

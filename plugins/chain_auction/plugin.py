@@ -61,6 +61,7 @@ TIDY_EVERY_S = 10.0
 LOOK_AFTER_S = 2.0
 NODE_CHECK_S = 0.5
 KEEP_STATE_S = 600.0
+KEEP_HOUSE_S = 3600.0
 MESSAGES: Mapping[str, type[MarketEvent]] = {
     message.__name__: message
     for message in (
@@ -196,6 +197,7 @@ class ChainAuction(Plugin[Config]):
         ctx.every(config.match_every, self._match, name="match")
         ctx.every(TIDY_EVERY_S, self._tidy, name="tidy")
         self._next_match_at = ctx.clock.now() + timedelta(seconds=config.match_every)
+        ctx.every(KEEP_HOUSE_S, self.house.keep_house, name="keep house")
         if self.house.market.facts.on_chain:
             ctx.every(LOOK_AFTER_S, self._look_after, name="transactions")
             ctx.background(self._watch(), name="chain")

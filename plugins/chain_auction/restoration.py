@@ -30,7 +30,6 @@ class Restorer:
     chain: Chain
     ledger: Ledger
     chain_key: int
-    own_senders: frozenset[str]
     now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
 
@@ -44,8 +43,10 @@ class Restorer:
         )
 
     async def _keep(self, tx_hash: str) -> None:
+        if await self.ledger.run(partial(intents.is_known, chain=self.chain_key, tx=tx_hash)):
+            return  # our own: its intent has the bytes
         found = await self.chain.mined_transaction(tx_hash)
-        if found is None or found.sender in self.own_senders:
+        if found is None:
             return
         seen = Intent(
             f"seen:{tx_hash}", found.sender, found.nonce, f"transaction of {found.sender}",

@@ -60,13 +60,18 @@ class Sender:
     ) -> TxReceipt:
         """Carry a transaction out once and return its receipt.
 
-        The same `request_id` is never carried out twice: its receipt is returned again. Raises
+        The same `request_id` never takes effect twice: its receipt is returned again. Raises
         `Refused` if the contract says no, `StillPending` if it is not mined in time.
         """
         async with self._locks.setdefault(account.address, self.new_lock()):
             intent = await self.ledger.run(
                 partial(intents.find, chain=self.chain_key, intent_id=request_id)
             )
+            if intent is not None and intent.state == "failed":
+                await self.ledger.run(
+                    partial(intents.set_aside, chain=self.chain_key, intent=intent)
+                )
+                intent = None
             if intent is None:
                 intent = await self._prepare(account, request_id, what, tx)
                 await self._first_broadcast(intent)
@@ -184,11 +189,30 @@ class Sender:
                 if reason:
                     self.log.error("%s", reason)
                 continue
+            if await self._overtaken(intent):
+                continue
             age_s = self.now() - intent.sent_at
             if age_s >= self.settings.resend_after_s:
                 dear_enough = await self._resend(intent)
                 if not dear_enough or age_s >= self.settings.replace_after_s:
                     await self._replace(intent)
+
+    async def _overtaken(self, intent: Intent) -> bool:
+        """Whether another transaction of the same key, from a wallet, has taken the nonce."""
+        if await self.chain.nonce(intent.sender, mined=True) <= intent.nonce:
+            return False
+        if await self._receipt(intent) is not None:
+            return False  # mined between the two questions
+        reason = f"{intent.what}: another transaction of {intent.sender} took its place"
+        self.log.error("%s; ask again if it is still wanted", reason)
+        head = await self.chain.head()
+        await self.ledger.run(
+            partial(
+                intents.record, chain=self.chain_key, intent_id=intent.id, state="failed",
+                block=head, reason=reason,
+            )
+        )  # fmt: skip
+        return True
 
     async def resume(self) -> None:
         """After a start: send everything again that has no receipt, in order."""

@@ -241,6 +241,11 @@ def save_edges(connection: Connection, chain: int, found: Iterable[Edge]) -> Non
         connection.execute(sqlite.insert(edges).on_conflict_do_nothing(), rows)
 
 
+def forget_edges(connection: Connection, chain: int, before_ms: int) -> None:
+    """Drop counters that no trade can be settled on any more."""
+    connection.execute(delete(edges).where(edges.c.chain == chain, edges.c.at_ms < before_ms))
+
+
 def load_edges(connection: Connection, chain: int, since_ms: int) -> list[Edge]:
     """Counters at window edges since a moment."""
     rows = connection.execute(

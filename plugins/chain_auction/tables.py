@@ -100,6 +100,7 @@ intents = Table(
     Column("reason", Text),
     UniqueConstraint("chain", "sender", "nonce"),
     Index("market_intents_by_state", "chain", "state"),
+    Index("market_intents_by_tx", "chain", "tx"),
 )
 
 #: Delivery and settlement of each trade.

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import random
 import signal
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -219,3 +221,61 @@ async def place_from_a_browser_wallet(bench: Bench, market: ChainMarket) -> tupl
     order = {"from": trader, "to": tx["to"], "data": tx["data"], "value": hex(deposit)}
     mined(bench.node.url, rpc(bench.node.url, "eth_sendTransaction", order))
     return trader, await orders_on_chain(market)
+
+
+async def test_a_transaction_overtaken_by_the_same_key_elsewhere_is_reported_and_can_be_retried(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+):
+    settings = bench.settings()
+    market = await bench.open(
+        replace(settings, sender=replace(settings.sender, receipt_timeout_s=0.05))
+    )
+    house = market.keyring.addresses["house1"]
+    rpc(bench.node.url, "evm_setAutomine", False)
+    with pytest.raises(StillPending):
+        await bid(market, "order:1")
+    # The household's wallet holds the same key and uses the same nonce.
+    rpc(bench.node.url, "anvil_dropAllTransactions")
+    rpc(bench.node.url, "evm_setAutomine", True)
+    mined(bench.node.url, rpc(
+        bench.node.url, "eth_sendTransaction", {"from": house, "to": house, "value": "0x1"}
+    ))  # fmt: skip
+    await market.retry_pending()
+    assert "another transaction of" in caplog.text
+    assert await orders_on_chain(market) == 0
+    assert (await bid(market, "order:1")).order_id == 1
+    await market.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_node_that_fails_a_third_of_the_time_gets_each_order_once(
+    bench: Bench, seed: int, monkeypatch: Any
+):
+    market = await bench.open()
+    chance = random.Random(seed)
+    make_request = market.chain._provider.make_request
+
+    async def flaps(method: Any, params: Any) -> Any:
+        moment = chance.random()
+        if moment < 0.15:
+            raise ConnectionResetError("reset before it was sent")
+        answer = await make_request(method, params)
+        if moment < 0.3:
+            raise TimeoutError("the answer was lost")
+        return answer
+
+    monkeypatch.setattr(market.chain._provider, "make_request", flaps)
+    for number in range(8):
+        for _ in range(50):
+            try:
+                await bid(market, f"order:{number}")
+                break
+            except (Unreachable, StillPending):
+                with suppress(Unreachable):
+                    await market._sender.resume()
+    monkeypatch.undo()
+    await market._sender.resume()
+    assert await orders_on_chain(market) == 8
+    house = market.keyring.addresses["house1"]
+    assert int(rpc(bench.node.url, "eth_getTransactionCount", house, "latest"), 16) == 8
+    await market.close()
