@@ -75,6 +75,7 @@ class Channels:
         self.meters = {meter.device: meter for meter in meters}
         self._by_reading: dict[tuple[str, str], Channel] = {}
         self._by_device: dict[str, list[Channel]] = {}
+        self._by_house = {m.house: m for m in self.meters.values() if m.house is not None}
         self._dark: dict[Channel, None] = {}
         for meter in self.meters.values():
             for quantity, phase in meter.quantities.items():
@@ -103,6 +104,9 @@ class Channels:
 
     def of(self, device: str) -> list[Channel]:
         return self._by_device.get(device, [])
+
+    def meter_of(self, house: str) -> Meter | None:
+        return self._by_house.get(house)
 
     def witnesses(self, channel: Channel) -> list[Channel]:
         """Return the other meters' channels that share the phase; all others if it is unknown."""

@@ -152,15 +152,16 @@ class OutageAlarms:
 
     def _clear_outages(self, now: datetime) -> list[Finding]:
         found: list[Finding] = []
-        for meter in self._channels.meters.values():
-            if meter.house is None or self._register.get(OUTAGE, meter.house) is None:
+        for alarm in self._register.of_kind(OUTAGE):
+            meter = self._channels.meter_of(alarm.subject)
+            if meter is None:
                 continue
             channels = self._channels.of(meter.device)
             if all(self._alive(c, now) for c in channels):
                 volts = min(c.volts or 0.0 for c in channels)
                 found += self._register.clear_alarm(
                     OUTAGE,
-                    meter.house,
+                    alarm.subject,
                     now,
                     text=f"{meter.name} has voltage again: {volts:.1f} V.",
                     evidence={

@@ -100,6 +100,13 @@ def test_the_ends_of_the_range_hold():
     assert find(feeder, regulators(1, highest=16), (16,), bounds(1)).taps == (-16,)
 
 
+def test_what_lies_beyond_the_first_window_is_found():
+    slopes = np.eye(3) * STEP_PU
+    feeder = LinearFeeder([1.1, 0.95, 0.92], slopes.tolist())
+    decision = find(feeder, regulators(3), (16, -16, -16), bounds(3, 0.99, 1.01))
+    assert decision.taps == (-15, 7, 12)
+
+
 def test_a_position_without_a_solution_is_never_chosen():
     feeder = LinearFeeder([1.056], [[STEP_PU]])
     feeder.unsolvable = {(-2,), (-3,)}
