@@ -84,8 +84,12 @@ contract MarketDesk is MarketViews, Ownable2Step {
         if (_isNative()) revert NoPermitOnNativeCoin();
         accountId = _accountFor(trader);
         uint256 units = _toUnits(amount);
-        // Whoever saw the permit may have used it first; then the allowance is there and the permit is not needed.
-        try IERC20Permit(address(_asset)).permit(trader, address(this), amount, deadline, v, r, s) {} catch {}
+        // Whoever saw the permit may have used it first; then the allowance is there, and the trader itself may go on.
+        // Nobody else may: an allowance alone must not let strangers move a trader's tokens.
+        try IERC20Permit(address(_asset)).permit(trader, address(this), amount, deadline, v, r, s) {}
+        catch {
+            if (msg.sender != trader) revert PermitRefused(trader);
+        }
         _pull(trader, amount);
         _credit(accountId, units, amount);
     }

@@ -304,6 +304,9 @@ contract MoneyTest is MarketTest {
         token.mint(dora, 1 ether);
         (uint8 v, bytes32 r, bytes32 s) = permitOf(token, 0xd02a, 1 ether);
         token.permit(dora, address(market), 1 ether, LATER, v, r, s);
+        vm.expectRevert(abi.encodeWithSelector(Errors.PermitRefused.selector, dora));
+        market.depositWithPermit(dora, 1 ether, LATER, v, r, s);
+        vm.prank(dora);
         market.depositWithPermit(dora, 1 ether, LATER, v, r, s);
         eq(balance(dora), 1 ether);
     }
@@ -316,7 +319,7 @@ contract MoneyTest is MarketTest {
         address dora = vm.addr(0xd02a);
         token.mint(dora, 1 ether);
         (uint8 v, bytes32 r, bytes32 s) = permitOf(token, 0xbad, 1 ether);
-        vm.expectRevert();
+        vm.expectRevert(abi.encodeWithSelector(Errors.PermitRefused.selector, dora));
         market.depositWithPermit(dora, 1 ether, LATER, v, r, s);
     }
 }

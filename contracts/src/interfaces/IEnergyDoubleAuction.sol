@@ -26,6 +26,9 @@ import {IMarketDesk} from "./IMarketDesk.sol";
 /// carries `mcp` 0 under uniform pricing, since the price is not known before the round ends; `RoundCleared` then gives
 /// it for the whole round. Trades cannot be settled, nor orders of the round cancelled, before its `RoundCleared`.
 ///
+/// Within one call of {matchOrders} pairs are told last: an `OrderCancelled` of the same transaction, of an order past its
+/// expiry or one that met its own trader, takes off what rests after the `TradeMatched` that follow it in the log.
+///
 /// Deployment. One address serves the whole interface. {IMarketCore} is in the contract itself; {IMarketDesk} is in a
 /// second contract that it creates and calls by `delegatecall`, for one contract cannot hold the code of both.
 interface IEnergyDoubleAuction is IMarketCore, IMarketDesk, IEnergyDoubleAuctionErrors {}

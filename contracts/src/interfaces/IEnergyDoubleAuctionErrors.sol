@@ -32,6 +32,7 @@ interface IEnergyDoubleAuctionErrors {
     error MarketFull(uint256 held, uint256 limit);
     error NativeTransferFailed(address to, uint256 amount);
     error NoPermitOnNativeCoin();
+    error PermitRefused(address trader);
     error NonceNotRaised(uint256 given, uint256 current);
     error AccountsExhausted();
     error ZeroAddress();

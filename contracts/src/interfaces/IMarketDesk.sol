@@ -19,7 +19,8 @@ interface IMarketDesk is IMarketTypes {
     /// @notice Adds `amount` to the balance of `trader` (native: `msg.value` must be `amount`), opening its account.
     function deposit(address trader, uint256 amount) external payable returns (uint256 accountId);
 
-    /// @notice {deposit} of a trader's own tokens by its ERC-2612 permit; anyone may send it.
+    /// @notice {deposit} of a trader's own tokens by its ERC-2612 permit; anyone may send it. Where the permit is
+    /// used up already, only the trader itself may go on by the allowance it left.
     function depositWithPermit(address trader, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
         external
         returns (uint256 accountId);
@@ -42,17 +43,17 @@ interface IMarketDesk is IMarketTypes {
     /// @notice Sets the rules for what comes; orders, trades and an open round keep theirs. Bounds: `minQty` from one
     /// lot to 1,000,000 lots; `orderTTL` and `settlementTTL` 60 s to 30 days; `depositRate` to 1000; `maxSlippage` to
     /// 10,000.
-    function setParams(Params calldata params) external;
+    function setParams(Params calldata newParams) external;
 
     /// @notice Registers an oracle key (EOA or ERC-1271 contract).
-    function authorizeOracle(address signer) external;
+    function authorizeOracle(address key) external;
 
     /// @notice Registers the meter key of a trader, opening the trader's account if need be.
-    function authorizeMeter(address signer, address trader) external;
+    function authorizeMeter(address key, address trader) external;
 
     /// @notice Rotates a key out: from now on it is accepted only for trades already cleared, and only until
     /// `validUntil`, at most 30 days ahead. A `validUntil` in the past revokes it at once.
-    function retireSigner(address signer, uint64 validUntil) external;
+    function retireSigner(address key, uint64 validUntil) external;
 
     /// @notice Takes any order off the book and refunds its owner.
     function adminCancel(uint256 orderId) external;
