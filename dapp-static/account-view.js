@@ -55,7 +55,7 @@ function table(heads, rows, numbers) {
 }
 
 /** @param {import("./contract.js").OwnOrder} order @param {number} now s */
-const isOpen = ({ filled, qty, expiry }, now) => filled < qty && expiry > now;
+const isOpen = ({ filled, qty, expiry, closed }, now) => filled < qty && expiry > now && !closed;
 
 /** @param {import("./contract.js").OwnOrder[]} orders newest first @param {number} now s */
 const openFirst = (orders, now) => [...orders.filter((o) => isOpen(o, now)), ...orders.filter((o) => !isOpen(o, now))];
@@ -84,7 +84,7 @@ const rounded = (wei) => eth(wei - (wei % 10n ** 12n));
 function orderRow(order, decimals, now) {
   const { id, isBid, price, qty, filled, expiry } = order;
   const open = isOpen(order, now);
-  const state = open ? (filled > 0n ? "partly filled" : "open") : filled === qty ? "filled" : expiry <= now ? "expired" : "cancelled";
+  const state = open ? (filled > 0n ? "partly filled" : "open") : filled === qty ? "filled" : order.closed ? "cancelled" : "expired";
   return h("tr", { "data-key": String(id) },
     h("td", {}, h("span", { class: `side ${isBid ? "bid" : "ask"}` }, isBid ? "Bid" : "Ask"), ` ${id}`),
     cell("Price", eth(price, decimals)),

@@ -4,9 +4,12 @@ import { Contract } from "/vendor/ethers.js";
 import { Refusal, explain } from "./errors.js";
 
 const SCANNED_ORDERS = 500n;
+/** `OrderStatus.Closed` of the contract. */
+const CLOSED = 3n;
 
 /**
- * @typedef {{id: bigint, isBid: boolean, price: bigint, qty: bigint, filled: bigint, expiry: number}} OwnOrder
+ * @typedef {{id: bigint, isBid: boolean, price: bigint, qty: bigint, filled: bigint, expiry: number, closed: boolean}} OwnOrder
+ *   `closed`: cancelled, or taken off the book
  * @typedef {{wallet: bigint, credit: bigint, accountId: bigint, strikes: number, orders: OwnOrder[]}} Account
  */
 
@@ -27,10 +30,14 @@ export class MarketContract {
     ]);
     const from = last > SCANNED_ORDERS ? last - SCANNED_ORDERS + 1n : 1n;
     const orders = accountId === 0n || last === 0n ? [] : (await c.ordersOf(account, from, SCANNED_ORDERS))[0];
-    return {
-      wallet, credit, accountId, strikes: Number(strikes),
-      orders: [...orders].reverse().map((o) => ({ id: o.id, isBid: o.isBid, price: o.price, qty: o.qty, filled: o.qtyFilled, expiry: Number(o.expiry) })),
-    };
+    return { wallet, credit, accountId, strikes: Number(strikes), orders: await Promise.all([...orders].reverse().map((o) => this._order(o))) };
+  }
+
+  /** @param {any} order as the contract tells it @returns {Promise<OwnOrder>} */
+  async _order({ id, isBid, price, qty, qtyFilled: filled, expiry }) {
+    const mayRest = filled < qty && Number(expiry) * 1000 > Date.now();
+    const closed = mayRest && (await this._contract.orderStatus(id)).status === CLOSED;
+    return { id, isBid, price, qty, filled, expiry: Number(expiry), closed };
   }
 
   /**

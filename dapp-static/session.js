@@ -1,6 +1,6 @@
 /** Who trades: the connected account, its chain, and how it signs. */
 
-import { BrowserProvider } from "/vendor/ethers.js";
+import { BrowserProvider, getAddress } from "/vendor/ethers.js";
 import { explain } from "./errors.js";
 import { remember, remembered, switchChain, wallets } from "./wallets.js";
 
@@ -82,7 +82,7 @@ export class Session {
     const network = await this.provider.getNetwork();
     if (this._wallet !== wallet) return;
     this.chainId = Number(network.chainId);
-    this.account = (await this.provider.getSigner(accounts[0])).address;
+    this.account = getAddress(accounts[0]);
     this._changed();
   }
 
