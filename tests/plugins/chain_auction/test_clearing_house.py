@@ -1,0 +1,229 @@
+"""The clearing house on a chain that changes its mind, and on a market that breaks its rules."""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+
+import pytest
+
+from hub.api import PluginState
+from hub.testing import in_virtual_time, running
+from plugins.chain_auction import verification
+from plugins.chain_auction.book import BookTrade
+from plugins.chain_auction.chain_market import ChainMarket
+from plugins.chain_auction.clearing_house import ClearingHouse, Party
+from plugins.chain_auction.deliveries import Delivery, DeliveryPlan, WindowRule
+from plugins.chain_auction.events import Entry
+from plugins.chain_auction.metering import Meters
+from tests.plugins.chain_auction.conftest import Bench
+from tests.plugins.chain_auction.homes import Homes
+from tests.plugins.chain_auction.rpc import rpc
+from tests.plugins.chain_auction.test_twin_market import HUB, PRICE, order
+
+
+class Ear:
+    """Hears what the clearing house says."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.windows: list[Delivery] = []
+
+    def happened(self, entry: Entry) -> None:
+        self.said.append(type(entry.event).__name__)
+
+    def undone(self, entry: Entry) -> None:
+        self.said.append(f"not {type(entry.event).__name__}")
+
+    def scheduled(self, delivery: Delivery, trade: BookTrade) -> None:
+        assert delivery.trade_id == trade.id
+        self.windows.append(delivery)
+
+
+class Clock:
+    """A time that the test moves."""
+
+    def __init__(self) -> None:
+        self.ms = round(time.time() * 1000)
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+async def open_house(bench: Bench, market: ChainMarket, clock: Clock) -> tuple[ClearingHouse, Ear]:
+    ear = Ear()
+    rule = WindowRule(lead_ms=0, length_ms=1000, aligned=False, spare_ms=0)
+    house = ClearingHouse(
+        market=market,
+        ledger=bench.ledger,
+        plan=DeliveryPlan(rule, Meters(60_000), 10),
+        parties={
+            name: Party(name, address, name) for name, address in market.keyring.addresses.items()
+        },
+        now_ms=clock,
+        lock=asyncio.Lock(),
+        listener=ear,
+        log=logging.getLogger("test"),
+    )
+    await house.start()
+    return house, ear
+
+
+async def trade(house: ClearingHouse, clock: Clock, number: int) -> None:
+    for name, is_bid in (("house1", True), ("house2", False)):
+        await house.market.place(
+            house.parties[name].address, is_bid=is_bid, price_wei_per_kwh=PRICE, qty_wh=1000,
+            expiry=clock() // 1000 + 600, request_id=f"{name}:{number}",
+        )  # fmt: skip
+    assert await house.clear() is not None
+
+
+def meter(house: ClearingHouse, start_ms: int, kilowatt: float) -> None:
+    for name, quantity in (("house1", "energy_import"), ("house2", "energy_export")):
+        for second in range(-1, 4):
+            energy_wh = 5000 + kilowatt * 1000 * second / 3600
+            at_ms = start_ms + second * 1000
+            house.plan.meters.add(name, quantity, at_ms, energy_wh)
+            other = "energy_export" if quantity == "energy_import" else "energy_import"
+            house.plan.meters.add(name, other, at_ms, 1.0)
+
+
+async def test_a_trade_that_returns_after_a_reorganisation_keeps_its_window_and_is_told_once(
+    bench: Bench,
+):
+    clock = Clock()
+    market = await bench.open()
+    house, ear = await open_house(bench, market, clock)
+    await trade(house, clock, 1)
+    [window] = ear.windows
+    rpc(bench.node.url, "anvil_reorg", 1, [])
+    for _ in range(3):
+        await house.poll()
+        await market.retry_pending()
+    assert ear.said.count("OrderPlaced") == 2
+    assert len(house.book.pending) == 1
+    assert house.book.pending[0].id == window.trade_id
+    await market.close()
+
+
+async def test_a_settlement_taken_back_is_made_again(bench: Bench):
+    clock = Clock()
+    market = await bench.open()
+    house, ear = await open_house(bench, market, clock)
+    await trade(house, clock, 1)
+    [window] = ear.windows
+    meter(house, window.start_ms, 3600)
+    clock.ms = window.end_ms + 2000
+    rpc(bench.node.url, "evm_increaseTime", 5)
+    await house.settle()
+    assert house.book.trades[window.trade_id].state == "settled"
+    rpc(bench.node.url, "anvil_reorg", 1, [])
+    for _ in range(3):
+        await house.poll()
+        await house.settle()
+    assert house.book.trades[window.trade_id].state == "settled"
+    assert house.book.trades[window.trade_id].paid_wh == 1000
+    status = (await market.chain.call("trade", window.trade_id))[8]
+    assert status == 1  # settled
+    await market.close()
+
+
+async def test_many_trades_of_one_window_are_settled_in_one_transaction(bench: Bench):
+    clock = Clock()
+    market = await bench.open()
+    house, ear = await open_house(bench, market, clock)
+    for number in range(4):
+        for name, is_bid in (("house1", True), ("house2", False)):
+            await market.place(
+                house.parties[name].address, is_bid=is_bid, price_wei_per_kwh=PRICE, qty_wh=250,
+                expiry=clock() // 1000 + 600, request_id=f"{name}:{number}",
+            )  # fmt: skip
+    await house.clear()
+    assert len(ear.windows) == 4
+    meter(house, ear.windows[0].start_ms, 3600)
+    clock.ms = ear.windows[0].end_ms + 2000
+    rpc(bench.node.url, "evm_increaseTime", 5)
+    before = (await market.chain.head()).number
+    await house.settle()
+    assert (await market.chain.head()).number == before + 1
+    assert ear.said.count("TradeSettled") == 4
+    assert house.book.pending == []
+    await market.close()
+
+
+async def test_credits_are_paid_out_to_the_houses_own_wallets(bench: Bench):
+    clock = Clock()
+    market = await bench.open()
+    house, ear = await open_house(bench, market, clock)
+    await trade(house, clock, 1)
+    meter(house, ear.windows[0].start_ms, 3600)
+    clock.ms = ear.windows[0].end_ms + 2000
+    rpc(bench.node.url, "evm_increaseTime", 5)
+    seller = house.parties["house2"].address
+    wallet_before = (await market.funds(seller)).wallet_wei
+    await house.settle()
+    assert (await market.funds(seller)).credit_wei == PRICE + PRICE // 10
+    await house.tidy()
+    funds = await market.funds(seller)
+    assert funds.credit_wei == 0
+    assert PRICE < funds.wallet_wei - wallet_before <= PRICE + PRICE // 10
+    await market.close()
+
+
+def test_a_round_that_breaks_the_rules_shows_in_the_plugins_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(verification, "differences", lambda _finished: ["clearing price 1 not 2"])
+
+    async def program() -> None:
+        async with running(tmp_path, HUB, types={"homes": Homes}) as hub:
+            await hub.settled()
+            await order(hub, "place_ask", "house2", PRICE)
+            await order(hub, "place_bid", "house1", PRICE)
+            await hub.clock.sleep(20)
+            market = hub.plugins["market"]
+            assert market.state is PluginState.DEGRADED
+            assert (
+                "did not clear as the rules say: round 1: clearing price 1 not 2" in market.reason
+            )
+
+    in_virtual_time(program)
+
+
+async def test_an_oracle_without_coin_says_so_once_and_settles_when_it_has_some(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+):
+    clock = Clock()
+    market = await bench.open()
+    house, ear = await open_house(bench, market, clock)
+    await trade(house, clock, 1)
+    [window] = ear.windows
+    meter(house, window.start_ms, 3600)
+    clock.ms = window.end_ms + 2000
+    oracle = market.keyring.oracle.address
+    rpc(bench.node.url, "anvil_setBalance", oracle, "0x0")
+    await house.settle()
+    await house.settle()
+    assert caplog.text.count("settlement of 1 trades waits") == 1
+    assert f"{oracle} holds 0 ETH" in caplog.text
+    rpc(bench.node.url, "anvil_setBalance", oracle, hex(10**18))
+    await house.settle()
+    assert house.book.trades[window.trade_id].state == "settled"
+    await market.close()
+
+
+async def test_a_window_that_the_contract_does_not_accept_is_said_with_its_reason(bench: Bench):
+    clock = Clock()
+    market = await bench.open()
+    house, ear = await open_house(bench, market, clock)
+    await trade(house, clock, 1)
+    [window] = ear.windows
+    window.start_ms += 580_000  # as if the hub's clock ran ten minutes ahead
+    window.end_ms += 580_000
+    meter(house, window.start_ms, 3600)
+    clock.ms = window.end_ms + 2000
+    await house.settle()
+    assert window.state == "unproven"
+    assert "the delivery window" in window.reason
+    assert "does not lie within" in window.reason
+    await market.close()
