@@ -177,8 +177,11 @@ def test_thinning_out_keeps_sums_and_extremes_whenever_it_runs(values, runs):
                     minutes_ms=10**12,
                 )  # fmt: skip
         tables.write(connection, Batch([Sample("d", "q", at, float(v)) for at, v in rows]), written)
-        found = tables.read_series(connection, "d", "q", 0, 660_000, 11)
-        return [(b.at_ms, round(b.mean, 9), b.low, b.high) for b in found]
+        return [
+            (bucket.at_ms, round(bucket.mean, 9), bucket.low, bucket.high)
+            for points in (11, 1)  # by the minute, and all in one
+            for bucket in tables.read_series(connection, "d", "q", 0, 660_000, points)
+        ]
 
     assert in_memory(lambda c: program(c, True)) == in_memory(lambda c: program(c, False))
 
