@@ -33,9 +33,10 @@ class History:
     _exported_wh: float | None = None
     _natural_wh: float | None = None
 
-    def note(self, at_s: float, *, imported_wh: float | None = None,
-             exported_wh: float | None = None) -> None:  # fmt: skip
-        """Take a reading of one of the two counters in."""
+    def note(
+        self, at_s: float, *, imported_wh: float | None = None, exported_wh: float | None = None
+    ) -> None:
+        """Take a reading of one of the two counters in; both together make the net energy."""
         if imported_wh is not None:
             self._imported_wh = imported_wh
         if exported_wh is not None:
@@ -43,17 +44,19 @@ class History:
         if self._imported_wh is None or self._exported_wh is None:
             return
         self._readings.append((at_s, self._imported_wh - self._exported_wh))
+        self._imported_wh = self._exported_wh = None
         while self._readings[0][0] < at_s - 1.5 * self.window_s:
             self._readings.popleft()
 
     def interrupt(self) -> None:
         """The market moves the house from now on, or has just let go of it: begin anew."""
         self._readings.clear()
+        self._imported_wh = self._exported_wh = None
 
     def natural_wh(self) -> float | None:
         """Net energy of one window by itself, as last seen; None if never seen."""
         recent = [r for r in self._readings if r[0] >= self._readings[-1][0] - self.window_s]
-        if len(recent) >= 2:
+        if recent:
             span_s = recent[-1][0] - recent[0][0]
             if span_s >= SHORTEST_PART * self.window_s:
                 self._natural_wh = (recent[-1][1] - recent[0][1]) * self.window_s / span_s
