@@ -14,14 +14,15 @@ const TRADE_STATES = {
 };
 
 /**
- * @param {{cancel: (id: bigint) => void, withdraw: () => void, gift: () => void}} actions
+ * @param {{cancel: (id: bigint) => void, explain: (id: string) => void, withdraw: () => void, gift: () => void}} actions
  */
-export function accountView({ cancel, withdraw, gift }) {
+export function accountView({ cancel, explain, withdraw, gift }) {
   const credit = new Panel("credit");
   const orders = new Panel("orders");
   const trades = new Panel("trades");
   on(credit.body, "click", "[data-withdraw]", withdraw);
   on(credit.body, "click", "[data-gift]", gift);
+  on(orders.body, "click", "[data-explain]", (button) => explain(button.dataset.explain ?? ""));
   on(orders.body, "click", "[data-cancel]", (button) => cancel(BigInt(button.dataset.cancel ?? "0")));
 
   return {
@@ -91,7 +92,7 @@ function orderRow(order, decimals, now) {
     cell("Energy", filled > 0n && filled < qty ? `${kwhText(filled)} of ${kwhText(qty)} kWh` : `${kwhText(qty)} kWh`),
     cell("Ends", clock(expiry * 1000)),
     cell("State", h("span", { class: `pill ${open ? "info" : filled === qty ? "good" : ""}` }, state), ""),
-    h("td", { class: "number" }, open && h("button", { class: "small", "data-cancel": String(id), "aria-label": `Cancel order ${id}` }, "Cancel")));
+    h("td", { class: "number" }, h("button", { class: "quiet small", "data-explain": String(id), "aria-label": `Explain order ${id}` }, "Why?"), open && h("button", { class: "small", "data-cancel": String(id), "aria-label": `Cancel order ${id}` }, "Cancel")));
 }
 
 /** @param {any} trade @param {string | null} account @param {number} decimals */

@@ -1,5 +1,6 @@
 /** The trading page: connects its parts. */
 
+import { get } from "/static/api.js";
 import { find, h, on, setText, show, toast } from "/static/dom.js";
 import { shortAddress, tickDecimals } from "/static/format.js";
 import { Hub } from "/static/hub.js";
@@ -57,6 +58,7 @@ const showLatest = latestView();
 const marketPanels = ["book", "curve", "latest"].map((id) => new Panel(id));
 const own = accountView({
   cancel: (id) => transact(() => contract().cancel(id, () => {}), `Cancel order ${id}`),
+  explain: (id) => get(`/api/explain/${id}`).then(({ text }) => toast(text), report),
   withdraw: () => account && transact(() => contract().withdraw(account?.accountId ?? 0n, () => {}), `Withdraw ${ethText(account.credit)} ETH`),
   gift: () => give(session.provider, session.account ?? "").then(refreshAccount, (error) => toast(error.message, "bad")),
 });

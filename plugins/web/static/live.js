@@ -62,7 +62,6 @@ export class Live {
       const wait = Math.min(1000 * 2 ** this._attempt++, 15000) * (0.75 + Math.random() / 2);
       setTimeout(() => this.connect(), wait);
     });
-    addEventListener("pagehide", () => socket.close(), { once: true });
   }
 
   /** Whether nothing was heard for too long although the line is open. */

@@ -4,7 +4,8 @@
  */
 
 export const LIMITS = { low: 0.95, high: 1.05, emergencyLow: 0.9, emergencyHigh: 1.08 };
-const DEAD = 0.1;
+/** Below this there is no voltage, pu. */
+export const DEAD = 0.1;
 
 /**
  * @param {number} pu voltage in per unit

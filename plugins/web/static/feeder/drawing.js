@@ -3,7 +3,7 @@
 import { setText, svg } from "../dom.js";
 import { decimal, power } from "../format.js";
 import { iconPaths } from "../icons.js";
-import { level } from "../voltage-scale.js";
+import { DEAD, level } from "../voltage-scale.js";
 import { arrange } from "./layout.js";
 
 const PHASES = ["a", "b", "c"];
@@ -37,7 +37,7 @@ export class Drawing {
     const height = m.top + (rows - 1) * m.pitchY + (m.numbers ? 76 : 40);
     /** @type {Map<number, {cell: any, text: any, sign: any}>} by place in the array of voltages */
     this._cells = new Map();
-    /** @type {Map<string, {line: any, flow: any, arrow: any, label: any}>} */
+    /** @type {Map<string, {group: any, line: any, flow: any, arrow: any, label: any}>} */
     this._edges = new Map();
     /** @type {Map<string, any>} */
     this._taps = new Map();
@@ -65,9 +65,10 @@ export class Drawing {
       arrow: svg("path", { class: "arrow", d: "M-4-5 5 0-4 5z", transform: `translate(${mx} ${my}) rotate(${angle})` }),
       label: this._m.numbers ? svg("text", { class: "flow-label", x: upright ? mx - aside : mx, y: upright ? symbolY + 4 : my - 10, "text-anchor": upright ? "end" : "middle" }) : null,
     };
-    this._edges.set(edge.key, parts);
-    return svg("g", { class: `edge ${edge.kind}` }, svg("title", {}, `${edge.kind} ${edge.from} to ${edge.to}`),
+    const group = svg("g", { class: `edge ${edge.kind}` }, svg("title", {}, `${edge.kind} ${edge.from} to ${edge.to}`),
       parts.line, parts.flow, this._symbol(edge, mx, symbolY, angle), edge.kind === "line" ? parts.arrow : null, parts.label);
+    this._edges.set(edge.key, { group, ...parts });
+    return group;
   }
 
   /** @param {import("./model.js").Edge} edge @param {number} x @param {number} y @param {number} angle */
@@ -142,6 +143,7 @@ export class Drawing {
     const flows = new Map(this._feeder.edges.map((edge) => [edge.key, edge.elements.reduce((sum, i) => sum + state.powers_w[i], 0)]));
     const most = Math.max(1, ...[...flows.values()].map(Math.abs));
     flows.forEach((watts, key) => this._showFlow(key, watts, most));
+    this._showSwitches(state.voltages_pu);
     for (const [name, tap] of Object.entries(state.taps)) {
       setText(this._taps.get(name) ?? null, `${name.slice(-1)} ${tap > 0 ? "+" : ""}${decimal(Number(tap), 0)}`);
     }
@@ -165,6 +167,17 @@ export class Drawing {
       parts.text.setAttribute("class", `cell-text on-${name}`);
       parts.text.previousSibling.previousSibling.setAttribute("class", `cell-phase on-${name}`);
       setText(parts.text, decimal(pu, 3));
+    }
+  }
+
+  /** A switch with voltage on one side alone is open. @param {number[]} voltages */
+  _showSwitches(voltages) {
+    const live = new Map(this._feeder.buses.map((bus) => [bus.name, bus.rows.some((row) => row !== null && voltages[row] > DEAD)]));
+    for (const edge of this._feeder.edges.filter(({ kind }) => kind === "switch")) {
+      const open = live.get(edge.from) !== live.get(edge.to);
+      const group = /** @type {any} */ (this._edges.get(edge.key)).group;
+      group.setAttribute("class", `edge switch ${open ? "open" : "closed"}`);
+      setText(group.firstElementChild, `switch ${edge.from} to ${edge.to}, ${open ? "open" : "closed"}`);
     }
   }
 

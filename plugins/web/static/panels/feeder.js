@@ -7,7 +7,7 @@ import { Drawing } from "../feeder/drawing.js";
 import { feederModel } from "../feeder/model.js";
 import { Panel, perFrame } from "../panel.js";
 import { phaseVoltages } from "../readings.js";
-import { LIMITS, level } from "../voltage-scale.js";
+import { DEAD, LIMITS, level } from "../voltage-scale.js";
 
 const STALE_MS = 10000;
 const UNKNOWN = { name: "", site: "home", pv: false, battery: false, ev: false, device: "", nominal_v: 240, phases: [], bus: null, wallet: null };
@@ -30,7 +30,7 @@ export function startFeeder(hub, found) {
   const siteNow = (/** @type {string} */ id) => {
     const { name, device, site } = house(id);
     const volts = hub.houses[id] ? phaseVoltages(hub.live, hub.houses[id]) : [];
-    return { name, site, watts: hub.live.reading(device, "power")?.value, dead: volts.length > 0 && volts.every(({ pu }) => pu < 0.1) };
+    return { name, site, watts: hub.live.reading(device, "power")?.value, dead: volts.length > 0 && volts.every(({ pu }) => pu < DEAD) };
   };
   const state = () => (feeder ? hub.live.states.get(`grid/${feeder.name}/state`) : null);
 

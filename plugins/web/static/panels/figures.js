@@ -1,10 +1,10 @@
 /** The figures one looks at first. */
 
 import { find, h, show } from "../dom.js";
-import { clock, decimal, perUnit, power } from "../format.js";
+import { decimal, perUnit, power } from "../format.js";
 import { perFrame } from "../panel.js";
 import { phaseVoltages } from "../readings.js";
-import { level } from "../voltage-scale.js";
+import { DEAD, level } from "../voltage-scale.js";
 
 /** @param {import("../hub.js").Hub} hub */
 export function startFigures(hub) {
@@ -23,11 +23,12 @@ function figures(hub) {
   const { live } = hub;
   const head = live.reading("head", "power")?.value;
   const meters = Object.values(hub.houses).map((house) => ({ house, watts: live.reading(house.device, "power")?.value ?? 0, volts: phaseVoltages(live, house) }));
-  const volts = meters.flatMap(({ house, volts: all }) => all.map(({ pu }) => ({ name: house.name, pu }))).sort((x, y) => x.pu - y.pu);
+  const volts = meters.flatMap(({ house, volts: all }) => all.map(({ pu }) => ({ name: house.name, pu })))
+    .filter(({ pu }) => pu >= DEAD).sort((x, y) => x.pu - y.pu);
   const [lowest, highest] = [volts[0], volts.at(-1)];
   const exported = meters.reduce((sum, { watts }) => sum - Math.min(0, watts), 0);
   const sellers = meters.filter(({ watts }) => watts < -1).length;
-  const without = meters.filter(({ volts: all }) => all.length && all.every(({ pu }) => pu < 0.1));
+  const without = meters.filter(({ volts: all }) => all.length && all.every(({ pu }) => pu < DEAD));
   const running = hub.plugins.filter((plugin) => plugin.state === "ONLINE").length;
   return [
     ["From the substation", power(head), head !== undefined && head < 0 ? "fed back upstream" : "head meter"],
@@ -51,6 +52,6 @@ function drawClock(hub) {
   const lapse = hub.state.time_lapse;
   const feeder = hub.live.matching("grid/", "/state")[0];
   show(find("#feeder-clock"),
-    feeder && h("span", {}, "Feeder time ", h("b", {}, clock(feeder.feeder_time, false))),
+    feeder && h("span", {}, "Feeder time ", h("b", {}, feeder.feeder_time.slice(11, 16))),
     lapse !== 1 && h("span", { class: "pill info", title: `One second here is ${decimal(lapse, 0)} s on the simulated feeder` }, `time lapse ${decimal(lapse, 0)}×`));
 }

@@ -6,7 +6,7 @@ import { decimal, energy, perUnit, power } from "../format.js";
 import { icon } from "../icons.js";
 import { Panel, perFrame } from "../panel.js";
 import { phaseVoltages } from "../readings.js";
-import { level } from "../voltage-scale.js";
+import { DEAD, level } from "../voltage-scale.js";
 
 const STALE_MS = 10000;
 const DRAW_MS = 1000;
@@ -49,7 +49,7 @@ function row(hub, id, house) {
   const at = live.reading(house.device, "power")?.at ?? 0;
   const stale = live.now() - at > STALE_MS;
   const volts = phaseVoltages(live, house);
-  const dead = volts.length > 0 && volts.every(({ pu }) => pu < 0.1);
+  const dead = volts.length > 0 && volts.every(({ pu }) => pu < DEAD);
   const watts = value("power");
   return h("tr", { "data-key": id, class: stale ? "is-stale" : "" },
     h("td", {}, h("span", { class: "house-name" }, icon(house.site), house.name,

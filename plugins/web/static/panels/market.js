@@ -1,6 +1,7 @@
 /** The market for the operator: price, book in a line, last trades with their states. */
 
-import { empty, h } from "../dom.js";
+import { command } from "../api.js";
+import { empty, h, on, show, toast } from "../dom.js";
 import { clock, eth, kwh, tickDecimals } from "../format.js";
 import { MarketFeed } from "../market-feed.js";
 import { Panel, perFrame } from "../panel.js";
@@ -15,16 +16,21 @@ export function startMarket(hub) {
   const draw = perFrame(() => {
     if (!hub.state) return;
     if (!hub.has("market/info")) panel.absent(hub.absence("chain_auction"));
-    else if (feed.info) show();
+    else if (feed.info) drawMarket();
     else if (feed.problem) panel.failed(feed.problem);
   });
   const feed = new MarketFeed(hub, draw);
   feed.start();
   hub.onState(draw);
+  on(panel.tools, "click", "[data-clear]", (button) => command(button.dataset.clear ?? "", "match").then(
+    ({ matched }) => toast(matched ? "The market is cleared." : "No bid reaches an ask: nothing to clear."),
+    (error) => toast(`Not cleared: ${error.message}`, "bad")));
 
-  function show() {
+  function drawMarket() {
     const { info, book, trades } = feed;
     const decimals = tickDecimals(info.price_tick_wei);
+    const orders = Object.keys(hub.state.targets).find((target) => /^market\/[^/]+\/orders$/.test(target));
+    show(panel.tools, orders ? h("button", { class: "small", "data-clear": orders }, "Clear now") : null);
     panel.show(
       h("dl", { class: "strip" },
         item("Last price", info.last_mcp_wei_per_kwh ? `${eth(info.last_mcp_wei_per_kwh, decimals)} ETH/kWh` : "–"),

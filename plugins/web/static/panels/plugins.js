@@ -11,10 +11,9 @@ const KIND = { ONLINE: "good", DEGRADED: "warn", STARTING: "info", LOADED: "", B
 export function startPlugins(hub) {
   const panel = new Panel("plugins");
   hub.onState(() => panel.show(
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "plugins-title" },
-      h("table", {},
-        h("thead", {}, h("tr", {}, h("th", {}, "Plugin"), h("th", {}, "State"), h("th", {}, "What it does, or what is wrong"), h("th", { class: "number" }, "Since"))),
-        h("tbody", {}, hub.plugins.map((plugin) => row(plugin, hub.live.now()))))),
+    h("table", { class: "stack" },
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Plugin"), h("th", { scope: "col" }, "State"), h("th", { class: "number", scope: "col" }, "Since"), h("th", { scope: "col" }, "What it does, or what is wrong"))),
+      h("tbody", {}, hub.plugins.map((plugin) => row(plugin, hub.live.now())))),
   ));
 }
 
@@ -25,7 +24,7 @@ function row(plugin, now) {
   const faults = plugin.errors ? ` ${plugin.errors} errors so far.` : "";
   return h("tr", { "data-key": plugin.plugin },
     h("td", {}, h("strong", {}, plugin.plugin), h("div", { class: "muted small nowrap" }, plugin.type)),
-    h("td", {}, h("span", { class: `pill ${KIND[plugin.state] ?? ""}` }, h("i", { class: "dot" }), plugin.state.toLowerCase())),
-    h("td", { class: trouble ? "" : "muted" }, `${trouble || plugin.summary}${trouble ? again : ""}${faults}`),
-    h("td", { class: "number muted" }, age(now - Date.parse(plugin.at))));
+    h("td", { "data-label": "State" }, h("span", { class: `pill ${KIND[plugin.state] ?? ""}` }, h("i", { class: "dot" }), plugin.state.toLowerCase())),
+    h("td", { class: "number muted", "data-label": "Since" }, age(now - Date.parse(plugin.at))),
+    h("td", { class: trouble ? "text" : "text muted" }, `${trouble || plugin.summary}${trouble ? again : ""}${faults}`));
 }
