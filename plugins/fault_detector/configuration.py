@@ -40,8 +40,12 @@ class FaultDetectorConfig(PluginConfig):
     confirm_samples: int = Field(1, ge=1, le=100, description="dead samples before an alarm")
     settle: Duration = Field(0.25, description="time for the other meters of the phase to report")
     stale_after: Duration = Field(5.0, gt=0, description="silence after which a meter is lost")
-    normal: Limits = Field(default_factory=lambda: Limits(low=0.95, high=1.05))
-    emergency: Limits = Field(default_factory=lambda: Limits(low=0.90, high=1.08))
+    normal: Limits = Field(
+        default_factory=lambda: Limits(low=0.95, high=1.05), description="outside is a warning"
+    )
+    emergency: Limits = Field(
+        default_factory=lambda: Limits(low=0.90, high=1.08), description="outside is critical"
+    )
     hysteresis: float = Field(0.003, ge=0, lt=0.05, description="inside the limits by this is back")
     dwell: Duration = Field(10.0, description="time outside the normal limits before an alarm")
     emergency_dwell: Duration = Field(2.0, description="the same for the emergency limits")

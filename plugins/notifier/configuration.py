@@ -19,11 +19,15 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def check_url(value: str) -> str:
-    """Return a web address; ValueError if it is none."""
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected an address such as http://127.0.0.1:5678/webhook/microgrid")
+def check_url(value: str, example: str) -> str:
+    """Return a web address; ValueError, which shows an example, if it is none."""
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"expected an address such as {example}")
     return value
 
 
@@ -77,7 +81,7 @@ class N8n(_Section):
     @field_validator("url")
     @classmethod
     def _web_address(cls, value: str) -> str:
-        return check_url(value)
+        return check_url(value, "http://127.0.0.1:5678/webhook/microgrid-hub")
 
     @field_validator("secret")
     @classmethod
@@ -110,7 +114,7 @@ class Telegram(_Section):
     @field_validator("api_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
-        return check_url(value)
+        return check_url(value, "https://api.telegram.org")
 
 
 class NotifierConfig(PluginConfig):
@@ -130,7 +134,7 @@ class NotifierConfig(PluginConfig):
     @field_validator("public_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
-        return check_url(value)
+        return check_url(value, "http://192.168.1.20:8080")
 
 
 def problems(config: NotifierConfig, chats: Mapping[str, SecretStr | None]) -> list[str]:
