@@ -100,15 +100,14 @@ class OpenDssGrid(Plugin[GridConfig]):
 
     async def _step(self) -> None:
         clock = self._ctx.clock
+        now = clock.now()
         try:
-            result = await self._ctx.run_blocking(
-                self._simulation.step, clock.now(), clock.feeder_now()
-            )
+            result = await self._ctx.run_blocking(self._simulation.step, now, clock.feeder_now())
         except GridError as error:
             raise Unavailable(str(error)) from None
-        self._publish(clock.now(), result)
+        self._publish(now, result)
         if result.solution.converged:
-            self._publish_measured(clock.now(), result)
+            self._publish_measured(now, result)
 
     def _publish(self, now: datetime, result: StepResult) -> None:
         """Publish the state of the feeder after a step."""
@@ -123,12 +122,16 @@ class OpenDssGrid(Plugin[GridConfig]):
             self._troubled = False
             ctx.online()
         self._last_good = feeder_messages.feeder_state(
-            ctx.name, now, result.feeder_time, simulation.circuit, result.solution
+            ctx.name, now, self._local(result), simulation.circuit, result.solution
         )
         ctx.publish(self._last_good)
         taps = feeder_messages.tap_readings(ctx.name, now, result.solution)
         if taps is not None:
             ctx.publish(taps)
+
+    def _local(self, result: StepResult) -> datetime:
+        """Return the feeder's time as people there read it off their clocks."""
+        return result.feeder_time.astimezone(self._simulation.surroundings.zone)
 
     def _publish_measured(self, now: datetime, result: StepResult) -> None:
         """Publish what meters and inverters have measured since the step before."""
@@ -150,7 +153,7 @@ class OpenDssGrid(Plugin[GridConfig]):
                 replace(
                     self._last_good,
                     at=now,
-                    feeder_time=result.feeder_time,
+                    feeder_time=self._local(result),
                     converged=False,
                     problem=problem,
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 
@@ -32,6 +32,11 @@ class Place:
         """Return what mean solar time, by which people live here, is ahead of UTC."""
         return timedelta(hours=self.longitude_deg / 15)
 
+    @property
+    def zone(self) -> timezone:
+        """Return local time as a zone, to the minute."""
+        return timezone(timedelta(minutes=round(self.longitude_deg * 4)))
+
 
 class Surroundings:
     """Consumption and light of a set of houses as functions of time."""
@@ -54,6 +59,11 @@ class Surroundings:
         self._has_pv = any(house.pv_kwp > 0 for house in houses)
         #: Light in W/m2 that an event holds on every plane, instead of the sun's.
         self.held_w_per_m2: float | None = None
+
+    @property
+    def zone(self) -> timezone:
+        """Return the local time that people here live by, as a zone."""
+        return self._place.zone
 
     def factor(self, profile: str, when: datetime) -> float:
         """Return the power of a profile at a moment, relative to its yearly mean."""
