@@ -8,6 +8,9 @@ SHELL := /bin/sh
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON_FILES := hub plugins tests tools benchmarks
+# The tests of a file share a worker. Should native code (solver, EVM) crash one, pytest names the
+# test and goes on; the few long files of one test each come last, with a core to themselves.
+WORKERS := --numprocesses 2 --dist loadfile
 
 # The environment's programs come first: `npm` below is the one of the Node.js wheel.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -60,7 +63,7 @@ test: setup-test ## Run every check: style, imports, types, documentation, contr
 
 .PHONY: test-python
 test-python: setup-test ## Run the Python and browser tests; ARGS are passed to pytest
-	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) --cov --cov-report=term $(ARGS)
 
 .PHONY: test-contracts
 test-contracts: $(CONTRACT) ## Run the contract's own tests
@@ -68,7 +71,7 @@ test-contracts: $(CONTRACT) ## Run the contract's own tests
 
 .PHONY: test-long
 test-long: setup-test ## Run the tests that take minutes, too, with many more generated examples
-	@$(BIN)/python -m pytest -m "long or not long" --hypothesis-profile=long $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) -m "long or not long" --hypothesis-profile=long $(ARGS)
 
 .PHONY: lint
 lint: $(TEST_STAMP) ## Check style (ruff) and who imports whom (import-linter)
