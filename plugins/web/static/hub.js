@@ -21,6 +21,10 @@ export class Hub {
     /** @type {Set<() => void>} */
     this._listeners = new Set();
     this._timer = 0;
+    /** @type {() => void} */
+    this._isReady = () => {};
+    /** Resolves when the first state has come. */
+    this.ready = new Promise((resolve) => { this._isReady = () => resolve(undefined); });
   }
 
   /** Ask now and then, and soon after a plugin changed its state. */
@@ -41,6 +45,7 @@ export class Hub {
     try {
       this.state = await get("/api/state");
       this.live.offset = Date.parse(this.state.now) - Date.now();
+      this._isReady();
       this._listeners.forEach((listener) => listener());
     } catch {
       // The line to the hub is down; the banner says so.

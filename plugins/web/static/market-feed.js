@@ -38,7 +38,7 @@ export class MarketFeed {
   }
 
   async _refresh() {
-    if (!this._hub.state) return;
+    await this._hub.ready;
     try {
       if (!this._hub.has("market/info")) throw new Error("");
       const [info, book, trades] = await Promise.all([

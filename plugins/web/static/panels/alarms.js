@@ -14,7 +14,7 @@ const KIND = { info: "info", warning: "warn", critical: "bad" };
 export function startAlarms(hub) {
   const panel = new Panel("alarms");
   const soon = repeat(async () => {
-    if (!hub.state) return;
+    await hub.ready;
     if (!hub.has("faults/alarms")) {
       panel.absent(hub.absence("fault_detector"));
       return;

@@ -25,6 +25,8 @@ export function startHistory(hub) {
   let plot = null;
   /** @type {number[][] | null} */
   let data = null;
+  /** What is asked for, s. */
+  let shown = [0, 1];
 
   const choices = () => {
     const devices = [...hub.live.readings.keys()].sort();
@@ -40,10 +42,10 @@ export function startHistory(hub) {
       return;
     }
     place.replaceChildren();
-    plot = new uPlot(settings(quantity.value, Math.max(260, place.clientWidth)), /** @type {any} */ (data), place);
+    plot = new uPlot(settings(quantity.value, Math.max(260, place.clientWidth), () => shown), /** @type {any} */ (data), place);
   };
   const soon = repeat(async () => {
-    if (!hub.state) return;
+    await hub.ready;
     if (!hub.has("history/series")) {
       data = null;
       panel.absent(hub.absence("recorder"));
@@ -52,7 +54,9 @@ export function startHistory(hub) {
     choices();
     if (!device.value || !quantity.value) return;
     try {
-      const since = new Date(hub.live.now() - Number(span.value) * 1000).toISOString();
+      const until = hub.live.now() / 1000;
+      shown = [until - Number(span.value), until];
+      const since = new Date(shown[0] * 1000).toISOString();
       const series = await get(`/api/history?${new URLSearchParams({ device: device.value, quantity: quantity.value, since, points: String(POINTS) })}`);
       data = [series.at.map((/** @type {string} */ at) => Date.parse(at) / 1000), series.value, series.min, series.max];
       if (!place.isConnected) panel.body.replaceChildren(place);
@@ -84,8 +88,8 @@ function options(select, values, name, usual) {
   if (values.includes(chosen)) select.value = chosen;
 }
 
-/** @param {string} quantity @param {number} width @returns {any} */
-function settings(quantity, width) {
+/** @param {string} quantity @param {number} width @param {() => number[]} range of the time axis, s @returns {any} */
+function settings(quantity, width, range) {
   const base = quantity.replace(/_[abc]$/, "");
   const unit = UNITS[base] ?? "";
   const colour = (/** @type {string} */ name) => getComputedStyle(find("#history")).getPropertyValue(`--${name}`).trim();
@@ -101,8 +105,8 @@ function settings(quantity, width) {
   const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: "12px system-ui" };
   return {
     width, height: HEIGHT, cursor: { y: false },
-    scales: { x: { time: true } },
-    axes: [{ ...axis, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((s) => clock(s * 1000, ticks[1] - ticks[0] < 60)) }, { ...axis, size: 78, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((v) => label(v, unit, ticks)) }],
+    scales: { x: { time: true, range } },
+    axes: [{ ...axis, space: 76, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((s) => clock(s * 1000, ticks[1] - ticks[0] < 60)) }, { ...axis, size: 78, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((v) => label(v, unit, ticks)) }],
     series: [{ label: "Time", value: (/** @type {any} */ _, /** @type {number | null} */ s) => (s === null ? "–" : clock(s * 1000)) }, { label: `${words(quantity)}${unit ? ` in ${unit}` : ""}`, stroke: line, width: 1.8, value: (/** @type {any} */ _, /** @type {number | null} */ v) => (v === null ? "–" : decimal(v, Math.abs(v) < 10 ? 3 : 1)) },
       { label: "lowest", stroke: "transparent", points: { show: false } }, { label: "highest", stroke: "transparent", points: { show: false } }],
     bands: [{ series: [3, 2], fill: line.replace("rgb(", "rgba(").replace(")", ", 0.14)") }],
@@ -114,5 +118,5 @@ function label(value, unit, ticks) {
   const most = Math.max(...ticks.map(Math.abs));
   const [factor, prefix] = !unit || unit === "%" ? [1, ""] : most >= 1e6 ? [1e6, "M"] : most >= 1e4 ? [1e3, "k"] : [1, ""];
   const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) / factor : 1;
-  return `${decimal(value / factor, step >= 1 ? 0 : step >= 0.1 ? 1 : step >= 0.01 ? 2 : 3)} ${prefix}${unit}`;
+  return `${decimal(value / factor, step >= 1 ? 0 : Math.min(5, Math.ceil(-Math.log10(step))))} ${prefix}${unit}`;
 }

@@ -14,7 +14,7 @@ const KIND = { warning: "warn", error: "bad", critical: "bad" };
 export function startLog(hub) {
   const panel = new Panel("log");
   repeat(async () => {
-    if (!hub.state) return;
+    await hub.ready;
     if (!hub.has("hub/log")) {
       panel.absent({ title: "No log here", text: "The hub was started without one." });
       return;

@@ -12,7 +12,7 @@ const SHOWN = 8;
 export function startNotifications(hub) {
   const panel = new Panel("notifications");
   const soon = repeat(async () => {
-    if (!hub.state) return;
+    await hub.ready;
     if (!hub.has("alerts/recent")) {
       panel.absent(hub.absence("notifier"));
       return;

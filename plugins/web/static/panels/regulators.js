@@ -24,6 +24,7 @@ export function startRegulators(hub) {
       status ? agent(status) : agentAbsent(hub));
   });
   const soon = repeat(async () => {
+    await hub.ready;
     status = hub.has("taps/status") ? await get("/api/taps").catch(() => null) : null;
     draw();
   }, EVERY_MS);
