@@ -23,6 +23,8 @@ function copyProject() {
   for (const name of ["src", "test", "scripts", "package.json", "hardhat.config.js"]) {
     cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
   }
+  // Random lives find nothing here that the differential does not, and take the longest.
+  rmSync(path.join(copy, "test", "Invariants.t.sol"));
   symlinkSync(path.join(root, "node_modules"), path.join(copy, "node_modules"));
   return copy;
 }
@@ -42,7 +44,7 @@ function hunt(copy, { solidityOnly }) {
     const env = {
       ...process.env,
       MARKET_ARTEFACT: path.join(copy, "build", "EnergyDoubleAuction.json"),
-      MARKET_SEEDS: "12",
+      MARKET_SEEDS: "8",
       MARKET_OPERATIONS: "300",
       MARKET_SHRINK_RUNS: "0",
     };

@@ -50,6 +50,7 @@ abstract contract MarketBase is
     Counters internal _counters;
     Params internal _params;
     Clearing.Round internal _open;
+    Clearing.Resume internal _resume; // of the open round
     Book.State internal _book;
     Ledger.State internal _ledger;
     Reports.State internal _reports;

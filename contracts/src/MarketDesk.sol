@@ -138,7 +138,8 @@ contract MarketDesk is MarketViews, Ownable2Step {
         _authorize(signer_, 0);
     }
 
-    function authorizeMeter(address signer_, address trader) external onlyOwner {
+    // Guarded, since opening an account counts on: a token that called an owner from inside a placement must not.
+    function authorizeMeter(address signer_, address trader) external onlyOwner nonReentrant {
         _authorize(signer_, _accountFor(trader));
     }
 

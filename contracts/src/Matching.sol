@@ -20,9 +20,10 @@ abstract contract Matching is IMarketCore, MarketBase {
         if (maxMatches == 0) revert NoMatchesAsked();
         Clearing.Round memory round_ = _loadRound();
         Counters memory counters = _loadCounters();
-        if (round_.flags & Clearing.OPEN == 0) _openRound(round_, counters);
-
         Clearing.Page memory page;
+        if (round_.flags & Clearing.OPEN == 0) _openRound(round_, counters);
+        else (page.bidRank, page.askRank) = (_resume.bidRank, _resume.askRank);
+
         page.round = uint256(counters.rounds) + 1;
         page.ordinal = uint256(counters.lastOrdinal) + 1;
         page.maxPairs = maxMatches < _MAX_PAIRS_PER_CALL ? maxMatches : _MAX_PAIRS_PER_CALL;
@@ -32,8 +33,12 @@ abstract contract Matching is IMarketCore, MarketBase {
         counters.lastOrdinal = uint32(page.ordinal - 1);
         if (page.ended && round_.matched != 0) mcp = _midpoint(round_);
         _emitPairs(page, round_, mcp);
-        if (page.ended) _closeRound(round_, counters);
-        else if (matched != 0) emit RoundPaged(page.round, uint256(round_.matched) * _lot);
+        if (page.ended) {
+            _closeRound(round_, counters);
+        } else {
+            _resume = Clearing.Resume(uint24(page.bidRank), uint24(page.askRank));
+            if (matched != 0) emit RoundPaged(page.round, uint256(round_.matched) * _lot);
+        }
         _saveRound(round_);
         _saveCounters(counters);
     }

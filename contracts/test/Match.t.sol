@@ -269,6 +269,29 @@ contract MatchTest is MarketTest {
         settle(tid(1, b, a), 2, 2);
     }
 
+    /// @dev A thousand orders at better prices, placed into an open round, must not keep it from ending: neither before
+    /// its first pair, nor between two levels of it.
+    function test_Pages_NewLevelsCannotStopARound() public {
+        for (uint256 i = 0; i < 8; ++i) bidUntil(CAROL, 9000, 1, START + 10); // dead: the first page ends in them
+        bid(ALICE, 8000, 1);
+        bid(ALICE, 5000, 1);
+        ask(BOB, 4000, 2);
+        vm.warp(START + 10);
+        matched(1, 0, 0);
+        yes(market.openRound().isOpen, "open");
+        for (uint256 i = 0; i < 150; ++i) {
+            ask(STRANGER, 1 + i, 1); // before the first pair
+            bid(CAROL, 6000 + i, 1); // between the pairs
+        }
+        uint256 calls = 0;
+        while (market.openRound().isOpen) {
+            market.matchOrders(1);
+            yes(++calls < 40, "ends");
+        }
+        eq(market.round(1).qty, 2 * LOT);
+        eq(market.round(1).mcp, 4500 * TICK);
+    }
+
     function test_RevertIf_NoMatchesAsked() public {
         vm.expectRevert(Errors.NoMatchesAsked.selector);
         market.matchOrders(0);

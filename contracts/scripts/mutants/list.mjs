@@ -69,6 +69,12 @@ export const mutants = [
     to: "if (round.heldLots != type(uint32).max) return;",
   },
   {
+    name: "each page walks from the best level again",
+    file: "Matching.sol",
+    from: "_resume = Clearing.Resume(uint24(page.bidRank), uint24(page.askRank));",
+    to: "",
+  },
+  {
     name: "an order in an open round can be cancelled",
     file: "MarketBase.sol",
     from: "if (_isRoundOpen() && orderId <= _open.lastOrderId)",

@@ -44,6 +44,13 @@ library Clearing {
         uint24 settlementTTL;
     }
 
+    /// @dev Where the next page begins on each side: the level at hand, or the first not looked at. Without it a page
+    /// would walk again over all levels that newer orders opened meanwhile, and enough of those would stop the round.
+    struct Resume {
+        uint24 bidRank;
+        uint24 askRank;
+    }
+
     /// @dev Where the walk stands on one side. Levels are read and written once, when entered and left.
     struct Side {
         uint256 side; // 1 = bids
@@ -68,6 +75,8 @@ library Clearing {
         uint256 pairs; // made in this page
         uint256 memoryAt; // address of the pairs, one word each, see {pairAt}
         bool ended; // the round is over
+        uint256 bidRank; // where the walk begins, then where it stopped
+        uint256 askRank;
     }
 
     enum Outcome {
@@ -85,11 +94,8 @@ library Clearing {
         page.steps = page.maxPairs * STEPS_PER_MATCH + SPARE_STEPS;
         page.matched = round.matched;
         _reserve(page);
-        if (round.matched != 0) {
-            // Better levels can only hold orders of the next round by now.
-            bids.nextRank = OrderWord.MAX_TICK - round.bidTick;
-            asks.nextRank = round.askTick;
-        }
+        bids.nextRank = page.bidRank;
+        asks.nextRank = page.askRank;
         // The split order comes first, lest the other side be empty and the round end without its record.
         if (round.heldLots != 0) {
             _load(book, ledger, round.flags & HELD_IS_BID != 0 ? bids : asks, round, page);
@@ -98,6 +104,13 @@ library Clearing {
         _leave(book, bids, round, page);
         _leave(book, asks, round, page);
         round.matched = uint40(page.matched);
+        page.bidRank = _position(bids);
+        page.askRank = _position(asks);
+    }
+
+    /// @return The rank of the level at hand; of the first to look at if no level was entered in this page.
+    function _position(Side memory side) private pure returns (uint256) {
+        return side.key == 0 ? side.nextRank : side.nextRank - 1;
     }
 
     /// @return bidId The bid of pair number `index` of the page.
