@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 
 #: Less than this part of a window says too little about it.
 SHORTEST_PART = 0.5
+#: A house that misses its set-point by more than this cannot keep it; what it does is its own.
+MISSED_SHARE = 0.02
+MISSED_WH = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,12 @@ class Storage:
 
 @dataclass(slots=True)
 class History:
-    """Net energy counters of one house over the last windows, without the times in which the
-    market moved it: what a house does by itself is what its next offer rests on."""
+    """Net energy counters of one house over the last windows: its next offer rests on what it does
+    by itself. While the market moves the house that cannot be seen, unless the house misses its
+    set-point: then its devices are at their limits, and what is measured is its own."""
 
     window_s: float
+    _commanded_wh: float | None = None
     _readings: deque[tuple[float, float]] = field(default_factory=deque)
     _imported_wh: float | None = None
     _exported_wh: float | None = None
@@ -48,8 +53,10 @@ class History:
         while self._readings[0][0] < at_s - 1.5 * self.window_s:
             self._readings.popleft()
 
-    def interrupt(self) -> None:
-        """The market moves the house from now on, or has just let go of it: begin anew."""
+    def interrupt(self, commanded_wh: float | None = None) -> None:
+        """Begin anew: from now on the market wants this net energy a window, or (None) nothing."""
+        self.natural_wh()
+        self._commanded_wh = commanded_wh
         self._readings.clear()
         self._imported_wh = self._exported_wh = None
 
@@ -59,8 +66,14 @@ class History:
         if recent:
             span_s = recent[-1][0] - recent[0][0]
             if span_s >= SHORTEST_PART * self.window_s:
-                self._natural_wh = (recent[-1][1] - recent[0][1]) * self.window_s / span_s
+                measured_wh = (recent[-1][1] - recent[0][1]) * self.window_s / span_s
+                if self._commanded_wh is None or _missed(measured_wh, self._commanded_wh):
+                    self._natural_wh = measured_wh
         return self._natural_wh
+
+
+def _missed(measured_wh: float, commanded_wh: float) -> bool:
+    return abs(measured_wh - commanded_wh) > max(MISSED_WH, MISSED_SHARE * abs(commanded_wh))
 
 
 def sellable_wh(

@@ -112,7 +112,7 @@ class HouseTrader(Plugin[Config]):
 
     def _metered(self, reading: Reading) -> None:
         house = self._devices[reading.device]
-        if reading.quality is Quality.BAD or self._set_points[house] is not None:
+        if reading.quality is Quality.BAD:
             return
         at_s, history = reading.at.timestamp(), self._histories[house]
         if reading.quantity == "energy_import":
@@ -273,7 +273,8 @@ class HouseTrader(Plugin[Config]):
         if wanted_w == before_w:
             return
         self._set_points[house] = wanted_w
-        self._histories[house].interrupt()
+        window_h = self._window_s * self.ctx.time_lapse / 3600
+        self._histories[house].interrupt(None if wanted_w is None else wanted_w * window_h)
         if wanted_w is None:
             command = Command(f"house/{house}", "release_power", {}, Priority.MARKET)
         else:
