@@ -74,8 +74,10 @@ async def post(
         return Answer(failure=retry(f"{who} did not answer within {timeout_s:g} s"))
     except aiohttp.InvalidURL:
         return Answer(failure=give_up(f"the address of {who} is not one"))
+    except aiohttp.ClientConnectorCertificateError:
+        return Answer(failure=retry(f"the certificate of {who} is not valid"))
     except (aiohttp.ClientSSLError, ssl.SSLError):
-        return Answer(failure=retry(f"no secure connection to {who}: its certificate is not valid"))
+        return Answer(failure=retry(f"no secure connection to {who}; does it speak https?"))
     except aiohttp.ClientConnectorDNSError:
         return Answer(failure=retry(f"the name of {who} is not found"))
     except aiohttp.ClientConnectorError as error:

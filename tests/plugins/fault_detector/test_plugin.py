@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 
 from hub.core import Hub
-from hub.messages import Alarm, Message, PluginState, PluginStatus, Quality, Reading
+from hub.messages import Alarm, Message, PluginState, PluginStatus, Quality, Reading, Severity
 from hub.testing import Recording, in_virtual_time, make_hub, running
 
 YAML = """
@@ -203,3 +204,35 @@ def test_a_meter_plugin_that_misses_one_meter_hides_no_loss(tmp_path: Path):
             return [a.topic for a in alarms(record.messages)]
 
     assert in_virtual_time(program) == ["alarm/meter_lost/house1"]
+
+
+def test_without_a_word_from_others_an_outage_is_told_after_the_settling_time(tmp_path: Path):
+    async def program() -> list[tuple[str, float]]:
+        async with running(tmp_path, YAML) as hub:
+            await hub.settled()
+            await asyncio.sleep(0.1)
+            tell_all(hub)
+            record = Recording(hub, "alarm/#")
+            await asyncio.sleep(1)
+            start = hub.clock.now()
+            tell(hub, "house1", "voltage", 0.0)
+            await asyncio.sleep(2)
+            return [(a.topic, (a.at - start).total_seconds()) for a in alarms(record.messages)]
+
+    assert in_virtual_time(program) == [("alarm/outage/house1", 0.25)]
+
+
+def test_while_the_broker_is_away_no_meter_is_lost(tmp_path: Path):
+    async def program() -> list[str]:
+        async with running(tmp_path, YAML) as hub:
+            await hub.settled()
+            tell_all(hub)
+            record = Recording(hub, "alarm/+/+")
+            away = Alarm("broker_lost", "meters", Severity.WARNING, hub.clock.now(), "", id="b")
+            hub.bus.publish(away)
+            await asyncio.sleep(60)
+            hub.bus.publish(replace(away, cleared=True))
+            await asyncio.sleep(4)
+            return [a.topic for a in alarms(record.messages)]
+
+    assert in_virtual_time(program) == ["alarm/broker_lost/meters"] * 2

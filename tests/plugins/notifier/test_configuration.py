@@ -6,6 +6,7 @@ from pydantic import SecretStr, ValidationError
 from plugins.notifier.configuration import NotifierConfig, origin, problems, unchecked
 
 TOKEN = "123456:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
+CHAT_WANTED = "expected a Telegram chat: a number, or @ and the name of a channel"
 GOOD = {
     "n8n": {"url": "https://n8n.example/webhook/x", "secret": "plain"},
     "telegram": {"token": TOKEN, "substation_chat": "-100200"},
@@ -58,8 +59,7 @@ def test_what_fits_together_badly_is_told():
         n8n={"url": "http://x/webhook-test/y"}, routes=[{"kind": "*", "to": ["moon", "house1"]}]
     )
     assert problems(wrong, {"house1": SecretStr("my chat"), "house2": None}) == [
-        "houses.house1.telegram: expected a Telegram chat: "
-        "a number, or @ and the name of a channel",
+        f"houses.house1.telegram: {CHAT_WANTED}",
         "routes: 'moon' is not substation, house or a house's id",
         "n8n.url: a test address works for two minutes only; expected /webhook/",
     ]

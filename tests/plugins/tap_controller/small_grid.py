@@ -28,6 +28,8 @@ class SmallGrid(Plugin[PluginConfig]):
         self.lift_pu = 0.0
         self.silent = False
         self.refusing = False
+        self.unsolvable = False
+        self.questions = 0
         self.commands: list[Command] = []
         ctx.handle("grid/grid/regulators", self._set_taps)
         ctx.handle("grid/grid/control", self._control)
@@ -78,6 +80,9 @@ class SmallGrid(Plugin[PluginConfig]):
             for case in question.cases
         )
         count = len(rows)
+        if self.unsolvable and count > 1:
+            self.questions += 1
+            return PowerFlowAnswer(NODES, ((),) * count, (0.0,) * count, (False,) * count)
         return PowerFlowAnswer(NODES, rows, (0.0,) * count, (True,) * count)
 
     @property

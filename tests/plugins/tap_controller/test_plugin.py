@@ -16,6 +16,7 @@ from hub.messages import (
     DeliveryScheduled,
     FeederState,
     PluginState,
+    PluginStatus,
     Priority,
     Severity,
 )
@@ -220,6 +221,50 @@ def test_two_runs_in_virtual_time_are_the_same(tmp_path: Path):
     first = small(tmp_path, program)
     assert first == small(tmp_path, program)
     assert len(first) >= 4
+
+
+def test_without_a_plan_nothing_moves_and_it_is_tried_again_after_the_pause(tmp_path: Path):
+    async def program(hub: Hub, grid: SmallGrid) -> None:
+        grid.unsolvable = True
+        grid.lift_pu = 0.056
+        await asyncio.sleep(9)
+        assert grid.tap == 0
+        asked = grid.questions
+        assert asked == 1, "not again before the pause is over"
+        grid.unsolvable = False
+        await asyncio.sleep(8)
+        assert grid.tap < 0
+
+    small(tmp_path, program)
+
+
+def test_where_nothing_better_is_found_nothing_moves(tmp_path: Path):
+    async def program(hub: Hub, grid: SmallGrid) -> None:
+        record = Recording(hub, "alarm/#")
+        grid.lift_pu = 0.11  # house 2 is as far above as house 1 below at tap -8
+        grid.tap = -8
+        await asyncio.sleep(8)
+        assert grid.tap == -8
+        assert "set_taps" not in grid.actions
+        assert [a.cleared for a in alarms(record)] == [False]
+
+    small(tmp_path, program)
+
+
+def test_a_fault_that_stood_before_it_listened_is_asked_for(tmp_path: Path):
+    async def program(hub: Hub, grid: SmallGrid) -> None:
+        async def faults(_: Any) -> dict[str, Any]:
+            return {"active": [{"id": "f", "kind": "fault", "text": "short circuit"}]}
+
+        hub.services.register("faults/alarms", faults, "test")
+        hub.bus.publish(
+            PluginStatus("faults", "fault_detector", PluginState.ONLINE, hub.clock.now())
+        )
+        await asyncio.sleep(1)
+        assert (await status(hub))["state"] == "frozen"
+        assert "short circuit" in (await status(hub))["why"]
+
+    small(tmp_path, program)
 
 
 async def test_a_restart_keeps_the_alarm_and_counts_the_moves_of_before(tmp_path: Path):
