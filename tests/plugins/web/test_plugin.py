@@ -1,6 +1,7 @@
 """The web server in a real hub, asked as browsers and strangers ask it."""
 
 import asyncio
+import contextlib
 import json
 import random
 
@@ -332,5 +333,10 @@ async def test_a_page_that_does_not_read_is_let_go_and_others_go_on(site):
         site.hub.bus.publish(Reading("last", "power", 7.0, "W", now))
         await reading
     assert len(received) > 10
+    # Its connection is cut: what lay in the buffers comes, then the end.
+    slow.transport.resume_reading()
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionError):
+            await answer.read()
     slow.close()
     await reader.close()
