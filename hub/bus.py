@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hub.messages import Message, Reading, ReadingBatch
+from hub.tasks import was_cancelled
 from hub.topics import matches, split_filter
 
 Handler = Callable[[Any], Awaitable[None] | None]
@@ -26,6 +27,11 @@ Handler = Callable[[Any], Awaitable[None] | None]
 SLICE_S = 0.005
 #: An undelivered backlog of unconflated messages beyond this is reported.
 BACKLOG_WARNING = 10_000
+#: So many topics are remembered: 5,000 meters with 20 quantities, and a bound on hostile names.
+MAX_TOPICS = 100_000
+#: Refusals are counted by topic for the first so many topics, then together.
+MAX_REFUSED_TOPICS = 1_000
+OTHER_TOPICS = "(other topics)"
 
 log = logging.getLogger("hub.bus")
 
@@ -110,7 +116,9 @@ class Subscription:
                     if awaitable is not None:
                         await awaitable
                     counters.delivered += 1
-                except (Exception, SystemExit) as error:
+                except (Exception, SystemExit, asyncio.CancelledError) as error:
+                    if isinstance(error, asyncio.CancelledError) and was_cancelled():
+                        raise
                     counters.errors += 1
                     self._failed(error)
                 if time.perf_counter() - started > SLICE_S:
@@ -175,6 +183,8 @@ class Bus:
         topic = message.topic
         try:
             finite = message.finite()
+            if type(message) is ReadingBatch:
+                finite = finite and len(message.devices) == len(message.values)
         except (TypeError, ValueError, OverflowError):
             finite = False
         if not finite:
@@ -182,11 +192,23 @@ class Bus:
             return
         self.published += 1
         if message.conflated:
-            self._last[topic] = (message, self._now())
+            self._remember(topic, message, self._now())
         for subscription in self._route(topic):
             subscription.put(topic, message)
         if type(message) is ReadingBatch:
             self._spread(message)
+
+    def _remember(self, topic: str, message: Message, now: datetime) -> None:
+        last = self._last
+        if len(last) >= MAX_TOPICS and topic not in last:
+            self._forget_oldest()
+        last[topic] = (message, now)
+
+    def _forget_oldest(self) -> None:
+        """Drop the half that was silent longest: topics are made of names from outside."""
+        newest_first = sorted(self._last.items(), key=lambda entry: entry[1][1], reverse=True)
+        self._last = dict(newest_first[: MAX_TOPICS // 2])
+        log.warning("more than %d topics: those that were silent longest are forgotten", MAX_TOPICS)
 
     def last(self, topic: str, *, stale_after_s: float | None = None) -> Last | None:
         """Return the last reading or state of a topic with its age, or None if there was none.
@@ -211,6 +233,8 @@ class Bus:
     def _route(self, topic: str) -> tuple[Subscription, ...]:
         route = self._routes.get(topic)
         if route is None:
+            if len(self._routes) >= MAX_TOPICS:
+                self._routes.clear()
             route = tuple(s for s in self._subscriptions if matches(s.parts, topic))
             self._routes[topic] = route
         return route
@@ -225,12 +249,14 @@ class Bus:
                 device, batch.quantity, float(value), batch.unit, batch.at, batch.quality,
                 batch.cause,
             )  # fmt: skip
-            self._last[topic] = (reading, now)
+            self._remember(topic, reading, now)
             for subscription in self._route(topic):
                 if subscription not in served:
                     subscription.put(topic, reading)
 
     def _refuse(self, topic: str) -> None:
+        if topic not in self.refused and len(self.refused) >= MAX_REFUSED_TOPICS:
+            topic = OTHER_TOPICS
         count = self.refused[topic] = self.refused.get(topic, 0) + 1
         if count == 1:
             log.warning("%s: refused a value that is not a finite number", topic)

@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.errors import Rejected
+from hub.errors import HubError, Rejected
 from hub.messages import Command, CommandResult, CommandStatus, Priority
+from hub.tasks import was_cancelled
 from hub.topics import matches, split_filter
 
 #: Carries a command out. Returns figures for the answer; raises `Rejected` to decline.
 CommandHandler = Callable[[Command], Awaitable[Mapping[str, Any] | None]]
+
+_Outcome = tuple[CommandStatus, str, Mapping[str, Any]]
 
 log = logging.getLogger("hub.commands")
 
@@ -36,13 +39,23 @@ class Registration:
 
 
 @dataclass(slots=True)
-class _Target:
-    """The queue of one target."""
+class _Waiting:
+    """A command, when it must be answered (loop time, seconds), and where the answer goes."""
 
-    waiting: list[tuple[int, int, Command, asyncio.Future[CommandResult]]] = field(
-        default_factory=list
-    )
+    command: Command
+    deadline_s: float
+    answer: asyncio.Future[CommandResult]
+
+
+@dataclass(slots=True)
+class _Target:
+    """The queue of one target and what is being carried out."""
+
+    waiting: list[tuple[int, int, _Waiting]] = field(default_factory=list)
     worker: asyncio.Task[None] | None = None
+    current: _Waiting | None = None
+    handled_by: Registration | None = None
+    handling: asyncio.Task[Mapping[str, Any] | None] | None = None
     held_by: Priority | None = None
     held_until: datetime | None = None
 
@@ -77,6 +90,9 @@ class CommandRouter:
     def _remove(self, registration: Registration) -> None:
         if registration in self._handlers:
             self._handlers.remove(registration)
+        for target in self._targets.values():
+            if target.handled_by is registration and target.handling is not None:
+                target.handling.cancel()
 
     @property
     def targets(self) -> Mapping[str, str]:
@@ -90,20 +106,30 @@ class CommandRouter:
             return self._answer(
                 command, CommandStatus.REJECTED, f"nothing handles {command.target!r} ({known})"
             )
+        loop = asyncio.get_running_loop()
         target = self._targets.setdefault(command.target, _Target())
-        future: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        heapq.heappush(target.waiting, (-command.priority, next(self._order), command, future))
+        entry = _Waiting(command, loop.time() + command.deadline_s, loop.create_future())
+        heapq.heappush(target.waiting, (-command.priority, next(self._order), entry))
         if target.worker is None:
-            target.worker = asyncio.get_running_loop().create_task(
+            target.worker = loop.create_task(
                 self._work(command.target, target), name=f"command:{command.target}"
             )
         try:
-            async with asyncio.timeout(command.deadline_s):
-                return await future
+            async with asyncio.timeout_at(entry.deadline_s):
+                return await asyncio.shield(entry.answer)
         except TimeoutError:
-            return self._answer(
-                command, CommandStatus.TIMEOUT, f"no answer within {command.deadline_s:g} s"
-            )
+            if entry.answer.done():
+                return entry.answer.result()
+            begun = target.current is entry and target.handled_by is not None
+            who = target.handled_by.owner if begun and target.handled_by else "its turn"
+            text = f"{who} did not {'answer' if begun else 'come'} within {command.deadline_s:g} s"
+            result = self._answer(command, CommandStatus.TIMEOUT, text)
+            entry.answer.set_result(result)
+            return result
+        except asyncio.CancelledError:
+            if target.current is not entry:
+                entry.answer.cancel()  # nobody waits for it any more and it has not begun
+            raise
 
     def _find(self, target: str) -> Registration | None:
         """The most specific pattern wins: more literal levels, then the earlier one."""
@@ -112,48 +138,54 @@ class CommandRouter:
 
     async def _work(self, name: str, target: _Target) -> None:
         while target.waiting:
-            _, _, command, future = heapq.heappop(target.waiting)
-            if future.done():
+            _, _, entry = heapq.heappop(target.waiting)
+            if entry.answer.done():
                 continue  # its deadline passed while it waited: it must not be carried out late
-            result = await self._carry_out(command, target)
-            if not future.done():
-                future.set_result(result)
+            target.current = entry
+            status, reason, data = await self._carry_out(entry, target)
+            target.current = None
+            if not entry.answer.done():
+                entry.answer.set_result(self._answer(entry.command, status, reason, data))
         target.worker = None
-        if target.held_until is None:
+        if target.held_until is None or target.held_until <= self._now():
             self._targets.pop(name, None)
 
-    async def _carry_out(self, command: Command, target: _Target) -> CommandResult:
-        held = target.held_until
+    async def _carry_out(self, entry: _Waiting, target: _Target) -> _Outcome:
+        command, held = entry.command, target.held_until
         holder = target.held_by if held is not None and held > self._now() else None
         if held is not None and holder is not None and command.priority < holder:
             who = holder.name.lower().replace("_", " ")
             left_s = (held - self._now()).total_seconds()
-            return self._answer(
-                command, CommandStatus.REJECTED, f"held by {who} for {left_s:.0f} s more"
-            )
+            return CommandStatus.REJECTED, f"held by {who} for {left_s:.0f} s more", {}
         registration = self._find(command.target)
         if registration is None:
-            return self._answer(command, CommandStatus.REJECTED, "its handler has stopped")
+            return CommandStatus.REJECTED, "its handler has stopped", {}
+        owner = registration.owner
+        target.handled_by = registration
+        # A task of its own: it ends with its plugin, and by its name a plugin that blocks is found.
+        target.handling = asyncio.get_running_loop().create_task(
+            _call(registration.handler, command), name=f"command:{owner}/{command.target}"
+        )
+        limit = asyncio.timeout_at(entry.deadline_s)
         try:
-            async with asyncio.timeout(command.deadline_s):
-                data = await registration.handler(command)
+            async with limit:
+                data = await target.handling
         except Rejected as refusal:
-            return self._answer(command, CommandStatus.REJECTED, str(refusal))
-        except TimeoutError:
-            return self._answer(
-                command,
-                CommandStatus.TIMEOUT,
-                f"{registration.owner} did not answer within {command.deadline_s:g} s",
-            )
+            return CommandStatus.REJECTED, str(refusal), {}
+        except asyncio.CancelledError:
+            if was_cancelled():
+                raise
+            return CommandStatus.REJECTED, f"{owner} stopped before it was done", {}
         except Exception as error:
-            log.exception("%s: %s %s raised", registration.owner, command.target, command.action)
-            return self._answer(
-                command, CommandStatus.REJECTED, f"{registration.owner} failed: {error}"
-            )
+            if limit.expired():
+                text = f"{owner} did not answer within {command.deadline_s:g} s"
+                return CommandStatus.TIMEOUT, text, {}
+            log.exception("%s: %s %s raised", owner, command.target, command.action)
+            return CommandStatus.REJECTED, f"{owner} failed: {error}", {}
         if command.hold_s > 0:
             target.held_by = command.priority
             target.held_until = self._now() + timedelta(seconds=command.hold_s)
-        return self._answer(command, CommandStatus.DONE, "", data or {})
+        return CommandStatus.DONE, "", data or {}
 
     def _answer(
         self,
@@ -165,3 +197,10 @@ class CommandRouter:
         result = CommandResult(command, status, self._now(), reason, data or {})
         self._publish(result)
         return result
+
+
+async def _call(handler: CommandHandler, command: Command) -> Mapping[str, Any] | None:
+    try:
+        return await handler(command)
+    except (SystemExit, KeyboardInterrupt) as error:  # let through, it would end the whole hub
+        raise HubError(f"it raised {error!r}") from error

@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from hub.errors import HubError
 from hub.link import LoopbackNet
 from hub.loader import Loader
 from hub.messages import PluginState
+from hub.runtime import PluginContext
 from hub.scheduler import Scheduler, VirtualScheduler, WallScheduler, interval
 from hub.services import Services
 from hub.store import Database
@@ -32,7 +34,8 @@ from hub.watchdog import Watchdog, plugin_of
 log = logging.getLogger("hub")
 
 #: Messages a second from one plugin above which its state says so, and above which it is stopped.
-FLOOD_SHOWN = 5_000
+#: A batch counts once; 1,000 meters with 8 quantities a second are no flood.
+FLOOD_SHOWN = 20_000
 FLOOD_STOPPED = 50_000
 #: The only plugin types that `--safe` starts.
 SAFE_TYPES = frozenset({"web"})
@@ -84,20 +87,32 @@ class Hub:
         self.on_config: Callable[[HubConfig], None] = lambda _: None
         self.started_at = self.clock.now()
         self.watchdog: Watchdog | None = None
-        self._published: dict[str, int] = {}
+        self._published: dict[PluginContext, int] = {}
+        self._counted_s = time.monotonic()
         self._flooding: dict[str, int] = {}
         self._lock: int | None = None
         self._reloading = asyncio.Lock()
+        self._next_reload: asyncio.Task[Mapping[str, Any]] | None = None
+        #: Kept because the loop itself holds its tasks only weakly.
+        self._running_reload: asyncio.Task[Mapping[str, Any]] | None = None
+        self._stopping = False
 
     # -- life --
 
     async def start(self) -> None:
         """Take the data directory and begin to start all plugins; does not wait for them.
 
-        Raises `AlreadyRunning` if another hub has the data directory.
+        Raises `AlreadyRunning` if another hub has the data directory, `HubError` if it cannot be
+        written.
         """
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+        except OSError as error:
+            raise HubError(
+                f"cannot write in {self.data_dir}: {error.strerror}; make it writable, "
+                f"or name another folder with `hub: {{data_dir: ...}}`"
+            ) from None
         self.scheduler.start()
         if self.virtual is None:
             self.watchdog = Watchdog(asyncio.get_running_loop(), self._blocked)
@@ -132,10 +147,12 @@ class Hub:
 
     async def stop(self) -> None:
         """Stop all plugins, latest first, and release everything. Idempotent."""
+        self._stopping = True  # a reload under way starts nothing more
         await self.scheduler.stop()
-        for supervised in reversed(tuple(self.plugins.values())):
-            await supervised.end()
-        self.plugins.clear()
+        async with self._reloading:
+            for supervised in reversed(tuple(self.plugins.values())):
+                await supervised.end()
+            self.plugins.clear()
         if self.watchdog is not None:
             self.watchdog.stop()
         await self.bus.close()
@@ -165,7 +182,19 @@ class Hub:
 
         Returns `{"problems": [...]}` or `{"stopped": [...], "started": [...], "kept": [...]}`.
         """
+        # In a task of its own: who asks may be a plugin that the reload itself stops.
+        # Requests that come while one waits share it.
+        if self._next_reload is None:
+            self._next_reload = asyncio.get_running_loop().create_task(
+                self._reload(), name="reload"
+            )
+        return await asyncio.shield(self._next_reload)
+
+    async def _reload(self) -> Mapping[str, Any]:
         async with self._reloading:
+            self._running_reload, self._next_reload = self._next_reload, None
+            if self._stopping:
+                return {"problems": ["the hub is stopping"]}
             try:
                 new = load(
                     self.config.path, self.loader.resolve, known_types=self.loader.known_types()
@@ -190,9 +219,12 @@ class Hub:
         ]
         stopped = [name for name in self.plugins if name not in kept]
         for name in reversed(stopped):
-            await self.plugins.pop(name).end()
+            await self.plugins[name].end()
+            del self.plugins[name]
         self.config = new
         started = [n for n, s in new.plugins.items() if n not in kept and self._wanted(s.use)]
+        if self._stopping:
+            started = []
         for name in started:
             await self._begin(name)
         log.info(
@@ -204,13 +236,17 @@ class Hub:
     # -- health --
 
     async def _health(self) -> None:
+        now_s = time.monotonic()
+        elapsed_s, self._counted_s = now_s - self._counted_s, now_s
+        counted, self._published = self._published, {}
         for name, supervised in tuple(self.plugins.items()):
             context = supervised.context
             if context is None:
-                self._published.pop(name, None)
                 continue
-            per_second = context.published - self._published.get(name, 0)
-            self._published[name] = context.published
+            before = counted.get(context, 0)
+            self._published[context] = context.published
+            # By the time that passed: after a stall the count is that of many seconds.
+            per_second = round((context.published - before) / max(1.0, elapsed_s))
             if per_second > FLOOD_SHOWN:
                 self._flooding[name] = self._flooding.get(name, 0) + (per_second > FLOOD_STOPPED)
                 supervised.flooded(per_second, stop=self._flooding[name] >= 3)

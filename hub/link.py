@@ -8,12 +8,15 @@ served by `LoopbackLink`, so the same payload bytes are formatted and parsed wit
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub.topics import matches, split_filter
+
+log = logging.getLogger("hub.link")
 
 #: Receives one message on the hub's loop; must not block.
 LinkHandler = Callable[["LinkMessage"], None]
@@ -152,7 +155,9 @@ class LoopbackLink(Link):
         self._handlers.append((parts, handler))
         for topic, payload in self._net.retained(self._url).items():
             if matches(parts, topic):
-                self._loop.call_soon(handler, LinkMessage(topic, payload, retained=True))
+                self._loop.call_soon(
+                    self._call, handler, LinkMessage(topic, payload, retained=True)
+                )
 
     def on_change(self, callback: Callable[[bool], None]) -> None:
         self._loop.call_soon(callback, True)
@@ -174,4 +179,12 @@ class LoopbackLink(Link):
         while self._inbox:
             message, wanted = self._inbox.popleft()
             for handler in wanted:
-                handler(message)
+                self._call(handler, message)
+
+    def _call(self, handler: LinkHandler, message: LinkMessage) -> None:
+        if self._closed:
+            return
+        try:
+            handler(message)
+        except (Exception, SystemExit) as error:
+            log.error("%s: handler of %r raised", self._url, message.topic, exc_info=error)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 
 from hub.bus import Handler, Last
 from hub.commands import CommandHandler
-from hub.errors import ConfigProblemError, Unavailable
+from hub.errors import ConfigProblemError, HubError, Unavailable
 from hub.link import Link, LinkOptions
 from hub.messages import Command, CommandResult, Message
 from hub.plugin import Context
 from hub.scheduler import Job, cron, interval, once
 from hub.services import Answerer
+from hub.tasks import was_cancelled
 from hub.virtual import VirtualLoop
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MIN_JOB_TIMEOUT_S = 30.0
+#: Tasks and links that do not end within this time are left behind.
+CLOSE_LIMIT_S = 5.0
 
 
 class PluginContext(Context):
@@ -53,10 +56,14 @@ class PluginContext(Context):
         self.ledger = hub.ledger
         self.history = hub.history
         self.published = 0
+        #: Set when the plugin begins to stop: what it reports from then on is no news.
         self.closed = False
+        self._released = False
         self._undo: list[Callable[[], None]] = []
+        self._jobs: set[Job] = set()
         self._links: list[Link] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._runs: set[asyncio.Task[Any]] = set()
         self._thread: ThreadPoolExecutor | None = None
 
     # -- messages --
@@ -65,7 +72,13 @@ class PluginContext(Context):
         self.published += 1
         self._hub.bus.publish(message)
 
+    def _need_open(self) -> None:
+        """Nothing may be registered that nobody would take back."""
+        if self._released:
+            raise HubError(f"plugin {self.name!r} has stopped")
+
     def subscribe(self, topic_filter: str, handler: Handler) -> Callable[[], None]:
+        self._need_open()
         subscription = self._hub.bus.subscribe(
             topic_filter,
             handler,
@@ -73,7 +86,13 @@ class PluginContext(Context):
             on_error=partial(self._supervised.handler_failed, topic_filter),
         )
         self._undo.append(subscription.close)
-        return subscription.close
+
+        def close() -> None:
+            if subscription.close in self._undo:
+                self._undo.remove(subscription.close)
+            subscription.close()
+
+        return close
 
     def last(self, topic: str, *, stale_after_s: float | None = None) -> Last | None:
         return self._hub.bus.last(topic, stale_after_s=stale_after_s)
@@ -84,6 +103,7 @@ class PluginContext(Context):
     # -- commands and questions --
 
     def handle(self, target: str, handler: CommandHandler) -> None:
+        self._need_open()
         try:
             self._undo.append(self._hub.commands.register(target, handler, self.name))
         except ValueError as error:
@@ -93,6 +113,7 @@ class PluginContext(Context):
         return await self._hub.commands.send(command)
 
     def serve(self, name: str, answerer: Answerer) -> None:
+        self._need_open()
         try:
             self._undo.append(self._hub.services.register(name, answerer, self.name))
         except ValueError as error:
@@ -123,7 +144,8 @@ class PluginContext(Context):
     def at(
         self, when: datetime, function: Callable[[], Awaitable[None]], *, name: str | None = None
     ) -> Job:
-        return self._job(function, once(max(when, self.clock.now())), name, 4 * MIN_JOB_TIMEOUT_S)
+        trigger = once(max(when, self.clock.now()))
+        return self._job(function, trigger, name, 4 * MIN_JOB_TIMEOUT_S, last=True)
 
     def cron(
         self,
@@ -146,24 +168,38 @@ class PluginContext(Context):
         limit_s: float,
         *,
         now: bool = False,
+        last: bool = False,
     ) -> Job:
+        self._need_open()
         label: str = name or str(getattr(function, "__name__", "job"))
 
         async def run() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._runs.add(task)
+            limit = asyncio.timeout(limit_s)
             try:
-                async with asyncio.timeout(limit_s):
+                async with limit:
                     await function()
-            except TimeoutError:
-                self._supervised.job_failed(label, f"took longer than {limit_s:g} s")
             except Unavailable as error:
                 self._supervised.job_failed(label, str(error), expected=True)
-            except (Exception, SystemExit) as error:
-                self._supervised.job_failed(label, f"{type(error).__name__}: {error}", error=error)
+            except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and was_cancelled():
+                    raise
+                if limit.expired():
+                    self._supervised.job_failed(label, f"took longer than {limit_s:g} s")
+                else:
+                    text = f"{type(error).__name__}: {error}"
+                    self._supervised.job_failed(label, text, error=error)
             else:
                 self._supervised.job_passed(label)
+            finally:
+                self._runs.discard(task)
+                if last:
+                    self._jobs.discard(job)
 
         job = self._hub.scheduler.add(f"{self.name}/{label}", run, trigger, now=now)
-        self._undo.append(job.cancel)
+        self._jobs.add(job)
         return job
 
     # -- work --
@@ -174,6 +210,10 @@ class PluginContext(Context):
                 await work
             except SystemExit as error:  # let through, it would end the whole hub
                 raise RuntimeError(f"it called sys.exit({error.code})") from error
+            except asyncio.CancelledError as error:
+                if was_cancelled():
+                    raise
+                raise RuntimeError("something it waited for was cancelled") from error
 
         task = asyncio.get_running_loop().create_task(guarded(), name=f"task:{self.name}/{name}")
         self._tasks.add(task)
@@ -188,6 +228,7 @@ class PluginContext(Context):
                 self._supervised.crashed(error, f"task {name!r}")
 
     async def run_blocking(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        self._need_open()
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"plugin-{self.name}")
         return await asyncio.get_running_loop().run_in_executor(
@@ -213,6 +254,7 @@ class PluginContext(Context):
         will_topic: str | None = None,
         will_payload: bytes = b"",
     ) -> Link:
+        self._need_open()
         options = LinkOptions(
             url=url,
             client_id=client_id or f"{self.hub_name}-{self.name}",
@@ -260,16 +302,35 @@ class PluginContext(Context):
 
     async def close(self) -> None:
         """Release everything that was registered, latest first. Idempotent."""
-        self.closed = True
+        self.closed = self._released = True
         undo, self._undo = self._undo[::-1], []
         for release in undo:
             release()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.end_jobs()
+        await self._end(self._tasks)
         links, self._links = self._links[::-1], []
         for link in links:
-            await link.close()
+            try:
+                async with asyncio.timeout(CLOSE_LIMIT_S):
+                    await link.close()
+            except Exception as error:  # a transport is a stranger's code; the rest must go on
+                self.log.warning("a link was not closed: %r", error)
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
             self._thread = None
+
+    async def end_jobs(self) -> None:
+        """Fire no more jobs and cancel those under way."""
+        jobs, self._jobs = self._jobs, set()
+        for job in jobs:
+            job.cancel()
+        await self._end(self._runs)
+
+    async def _end(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
+        waited = tuple(tasks)
+        for task in waited:
+            task.cancel()
+        if waited:
+            _, stubborn = await asyncio.wait(waited, timeout=CLOSE_LIMIT_S)
+            for task in stubborn:
+                self.log.warning("%s does not end; left behind", task.get_name())

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hub.errors import NotServed, Unavailable
+from hub.tasks import was_cancelled
 
 Answerer = Callable[[Any], Awaitable[Any]]
 
@@ -42,8 +43,27 @@ class Services:
         entry = self._answerers.get(name)
         if entry is None:
             raise NotServed(f"nobody answers {name!r}: the plugin that does is absent or stopped")
+        answerer, owner = entry
+        # A task of its own: by its name a plugin that blocks is found, not the one that asked.
+        task = asyncio.get_running_loop().create_task(
+            _call(answerer, request, owner), name=f"service:{owner}/{name}"
+        )
+        limit = asyncio.timeout(timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await entry[0](request)
+            async with limit:
+                return await task
         except TimeoutError:
-            raise Unavailable(f"{entry[1]} did not answer {name!r} in {timeout_s:g} s") from None
+            if not limit.expired():
+                raise
+            raise Unavailable(f"{owner} did not answer {name!r} in {timeout_s:g} s") from None
+        except asyncio.CancelledError:
+            if was_cancelled():
+                raise
+            raise Unavailable(f"{owner} was interrupted before it answered {name!r}") from None
+
+
+async def _call(answerer: Answerer, request: Any, owner: str) -> Any:
+    try:
+        return await answerer(request)
+    except (SystemExit, KeyboardInterrupt) as error:  # let through, it would end the whole hub
+        raise Unavailable(f"{owner} failed: it raised {error!r}") from error

@@ -18,6 +18,7 @@ from hub.errors import ConfigProblemError, HubError, Unavailable
 from hub.messages import PluginState, PluginStatus
 from hub.plugin import Plugin
 from hub.runtime import PluginContext
+from hub.tasks import was_cancelled
 
 if TYPE_CHECKING:
     from hub.core import Hub
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 START_WARN_S = 10.0
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 5.0
+#: A start that swallows its cancellation is cancelled this often before it is left behind.
+MAX_CANCELS = 2
 MAX_RESTARTS = 5
 FORGIVEN_AFTER_S = 60.0
 MAX_BACKOFF_S = 60.0
@@ -57,6 +60,8 @@ class Supervised:
         self._blocks: list[datetime] = []
         self._crash: asyncio.Future[BaseException] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._releasing: asyncio.Task[None] | None = None
+        self._started_once = False
         self._lost = False
 
     # -- life --
@@ -70,7 +75,7 @@ class Supervised:
 
     async def settled(self) -> None:
         """Wait until the first start has succeeded or failed."""
-        while self.state in (PluginState.LOADED, PluginState.STARTING):
+        while not self._started_once:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
@@ -81,10 +86,14 @@ class Supervised:
 
     async def end(self) -> None:
         """Stop the plugin and the supervision."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        task, self._task = self._task, None
+        for _ in range(MAX_CANCELS):
+            if task is None or task.done():
+                break
+            task.cancel()
+            await asyncio.wait({task}, timeout=STOP_LIMIT_S)
+        else:
+            self.log.warning("its start does not let itself be cancelled; left behind")
         await self._release()
         self._set(PluginState.STOPPED)
 
@@ -96,12 +105,14 @@ class Supervised:
                 await self._start()
                 online_since = self.hub.clock.now()
                 error = await self._crash
-            except asyncio.CancelledError:
-                raise
+            except asyncio.CancelledError as raised:
+                if was_cancelled():
+                    raise
+                error = raised  # of something that the plugin waited for
             except Exception as raised:
                 error = raised
             # A plugin may raise SystemExit; that is its own end, not the hub's.
-            except BaseException as raised:
+            except (SystemExit, KeyboardInterrupt) as raised:
                 error = raised
             await self._release()
             if online_since is not None:
@@ -119,10 +130,13 @@ class Supervised:
         slow = asyncio.get_running_loop().call_later(
             START_WARN_S, self.log.warning, "still starting after %g s", START_WARN_S
         )
+        limit = asyncio.timeout(START_LIMIT_S)
         try:
-            async with asyncio.timeout(START_LIMIT_S):
+            async with limit:
                 await self.plugin.start(self.context)
         except TimeoutError as error:
+            if not limit.expired():
+                raise
             raise HubError(f"did not start within {START_LIMIT_S:g} s") from error
         finally:
             slow.cancel()
@@ -164,22 +178,33 @@ class Supervised:
         return True
 
     async def _release(self) -> None:
+        """Stop the plugin and take back its context, to the end even if the caller is cancelled."""
+        if self._releasing is None or self._releasing.done():
+            self._releasing = asyncio.get_running_loop().create_task(
+                self._take_back(), name=f"plugin:{self.spec.name}"
+            )
+        await asyncio.shield(self._releasing)
+
+    async def _take_back(self) -> None:
         plugin, self.plugin = self.plugin, None
         context, self.context = self.context, None
         if context is not None:
             context.closed = True
+            await context.end_jobs()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
         self._troubles.clear()
         if plugin is not None:
+            limit = asyncio.timeout(STOP_LIMIT_S)
             try:
-                async with asyncio.timeout(STOP_LIMIT_S):
+                async with limit:
                     await plugin.stop()
-            except TimeoutError:
-                self.log.warning("did not stop within %g s; left behind", STOP_LIMIT_S)
-            except Exception as error:
-                self.log.warning("stop raised %s", describe(error))
+            except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
+                if limit.expired():
+                    self.log.warning("did not stop within %g s; left behind", STOP_LIMIT_S)
+                else:
+                    self.log.warning("stop raised %s", describe(error))
         if context is not None:
             await context.close()
 
@@ -259,6 +284,7 @@ class Supervised:
         if state is self.state and reason == self.reason:
             return
         self.state, self.reason, self.since = state, reason, self.hub.clock.now()
+        self._started_once |= state not in (PluginState.LOADED, PluginState.STARTING)
         self.hub.bus.publish(self.status())
         waiters, self._waiters[:] = self._waiters[:], []
         for waiter in waiters:

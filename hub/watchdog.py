@@ -11,10 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 PERIOD_S = 0.1
 BLOCKED_S = 0.5
+#: A wait of `BLOCKED_S` that took longer than this says that the process stood still.
+STARVED_S = 1.0
 
 #: Called on the loop afterwards: seconds, name of the task, place in the code.
 Report = Callable[[float, str, str], None]
@@ -49,12 +52,19 @@ class Watchdog:
             except RuntimeError:
                 return  # the loop is closed
             culprit: tuple[str, str] | None = None
+            waited = asked
             while not self._answered.wait(BLOCKED_S) and not self._stop.is_set():
-                culprit = culprit or self._look()
+                before, waited = waited, time.monotonic()
+                if waited - before > STARVED_S:
+                    # This thread was kept from running, too: who runs now need not be to blame.
+                    culprit = culprit or ("", "a moment when the whole process stood still")
+                else:
+                    culprit = culprit or self._look()
             self.lag_s = time.monotonic() - asked
             self.worst_s = max(self.worst_s, self.lag_s)
             if culprit is not None and not self._stop.is_set():
-                self._loop.call_soon_threadsafe(self._report, self.lag_s, *culprit)
+                with suppress(RuntimeError):  # the loop is closed
+                    self._loop.call_soon_threadsafe(self._report, self.lag_s, *culprit)
 
     def _look(self) -> tuple[str, str]:
         try:
@@ -81,6 +91,6 @@ def place(frame: FrameType | None) -> str:
 def plugin_of(task_name: str) -> str | None:
     """Return the plugin instance a task works for, by the task's name."""
     kind, _, rest = task_name.partition(":")
-    if kind in ("bus", "job", "task", "plugin"):
+    if kind in ("bus", "command", "job", "plugin", "service", "task"):
         return rest.replace(":", "/").split("/")[0] or None
     return None

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 from hub.api import (
     Alarm,
@@ -133,7 +134,110 @@ class Floods(Plugin[PluginConfig]):
             await asyncio.sleep(0)
 
 
+class SlowToStop(Plugin[PluginConfig]):
+    """Takes a command, crashes after a second, and needs three more to stop."""
+
+    stops = 0
+
+    async def start(self, ctx: Context) -> None:
+        async def nothing(_: object) -> None:
+            return None
+
+        async def crash() -> None:
+            await asyncio.sleep(1)
+            raise RuntimeError("crashed")
+
+        ctx.handle("slow", nothing)
+        ctx.background(crash(), name="crash")
+
+    async def stop(self) -> None:
+        await asyncio.sleep(3)
+        type(self).stops += 1
+
+
+class DeafInStart(Plugin[PluginConfig]):
+    """Swallows the cancellation of its start."""
+
+    async def start(self, ctx: Context) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(30)
+
+
+class ExitsInStop(Plugin[PluginConfig]):
+    async def start(self, ctx: Context) -> None:
+        return None
+
+    async def stop(self) -> None:
+        raise SystemExit(3)
+
+
+class WorksLong(Plugin[PluginConfig]):
+    """Has a job that is always under way."""
+
+    def __init__(self, config: PluginConfig) -> None:
+        super().__init__(config)
+        self.worked = 0
+        self.stopped = False
+
+    async def start(self, ctx: Context) -> None:
+        self.ctx = ctx
+        ctx.every(1, self.work, timeout_s=600)
+
+    async def work(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            assert not self.stopped
+            self.worked += 1
+
+    async def stop(self) -> None:
+        self.stopped = True
+        await asyncio.sleep(3)
+
+
+class ReloadsItself(Plugin[PluginConfig]):
+    """Asks for a reload, as the page does."""
+
+    async def start(self, ctx: Context) -> None:
+        self.ctx = ctx
+
+    def ask(self) -> None:
+        async def reload() -> None:
+            await self.ctx.reload()
+
+        self.ctx.background(reload(), name="reload")
+
+
+class WaitsForTheDead(Plugin[PluginConfig]):
+    """Waits, in a background task, for a task that somebody cancels."""
+
+    async def start(self, ctx: Context) -> None:
+        ctx.background(self.wait(), name="wait")
+
+    async def wait(self) -> None:
+        other = asyncio.create_task(asyncio.sleep(60))
+        asyncio.get_running_loop().call_later(1, other.cancel)
+        await other
+
+
+class TimesOutInside(Plugin[PluginConfig]):
+    """Its own, shorter timeouts run out."""
+
+    async def start(self, ctx: Context) -> None:
+        ctx.every(1, self.job, name="measure")
+
+    async def job(self) -> None:
+        async with asyncio.timeout(0.1):
+            await asyncio.Event().wait()
+
+
 TYPES = {
+    "slow_to_stop": SlowToStop,
+    "deaf_in_start": DeafInStart,
+    "exits_in_stop": ExitsInStop,
+    "works_long": WorksLong,
+    "reloads_itself": ReloadsItself,
+    "waits_for_the_dead": WaitsForTheDead,
+    "times_out_inside": TimesOutInside,
     "steady": Steady,
     "raises_in_start": RaisesInStart,
     "hangs_in_start": HangsInStart,

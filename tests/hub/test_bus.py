@@ -4,6 +4,7 @@ import asyncio
 import math
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -201,3 +202,60 @@ def test_what_a_late_subscriber_gets_is_the_newest_reading_and_every_event(
         await bus.close()
 
     in_virtual_time(program)
+
+
+async def test_a_handler_that_dies_of_anothers_cancellation_costs_its_own_message_only():
+    bus = Bus(lambda: NOW)
+    errors: list[BaseException] = []
+    got: list[str] = []
+
+    async def handler(message: Alarm) -> None:
+        if message.subject == "house0":
+            other = asyncio.get_running_loop().create_future()
+            other.cancel()
+            await other
+        got.append(message.subject)
+
+    bus.subscribe("alarm/#", handler, on_error=errors.append)
+    bus.publish(alarm(0))
+    bus.publish(alarm(1))
+    await settle()
+    assert got == ["house1"]
+    assert [type(error) for error in errors] == [asyncio.CancelledError]
+    await bus.close()
+
+
+async def test_a_batch_whose_values_do_not_fit_its_devices_is_refused():
+    bus = Bus(lambda: NOW)
+    bus.publish(ReadingBatch("m", "power", "W", ("a", "b"), (1.0,), NOW))
+    assert bus.refused == {"readings/m/power": 1}
+
+
+async def test_hostile_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("hub.bus.MAX_TOPICS", 100)
+    monkeypatch.setattr("hub.bus.MAX_REFUSED_TOPICS", 10)
+    moments = iter(NOW + timedelta(seconds=i) for i in range(10_000))
+    bus = Bus(lambda: next(moments))
+    for number in range(1_000):
+        bus.publish(reading(f"hostile{number}"))
+        bus.publish(reading(f"hostile{number}", math.nan))
+        bus.publish(reading("house1", number))
+    assert len(bus._last) <= 100
+    assert len(bus._routes) <= 100
+    assert bus.last("reading/house1/power").message.value == 999  # type: ignore[union-attr]
+    assert len(bus.refused) == 11
+    assert sum(bus.refused.values()) == 1_000
+    bus.publish(ReadingBatch("m", "power", "W", tuple(map(str, range(500))), [1.0] * 500, NOW))
+    assert len(bus._last) <= 100
+
+
+async def test_a_closed_bus_takes_messages_and_gives_them_to_nobody():
+    bus = Bus(lambda: NOW)
+    got: list[Message] = []
+    subscription = bus.subscribe("#", got.append)
+    await bus.close()
+    await bus.close()
+    subscription.close()
+    bus.publish(alarm(1))
+    await settle()
+    assert got == []

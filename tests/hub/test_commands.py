@@ -170,3 +170,115 @@ def test_a_hold_keeps_lower_priorities_off_until_it_ends():
         assert (await commands.send(lower)).done
 
     in_virtual_time(program)
+
+
+def test_a_command_has_one_answer_even_at_its_deadline():
+    async def program() -> list[CommandStatus]:
+        commands, results = router()
+
+        async def late(command: Command) -> None:
+            await asyncio.sleep(4)
+
+        commands.register("a", late, "grid")
+        first = asyncio.create_task(commands.send(Command("a", "one", deadline_s=60)))
+        await asyncio.sleep(0)
+        # Begun at 4 s, it would be done at 8 s: later than whoever sent it waits.
+        second = await commands.send(Command("a", "two", deadline_s=6))
+        assert second.reason == "grid did not answer within 6 s"
+        await first
+        await asyncio.sleep(60)
+        return [r.status for r in results]
+
+    assert in_virtual_time(program) == [CommandStatus.DONE, CommandStatus.TIMEOUT]
+
+
+def test_a_target_survives_whatever_its_handler_raises():
+    async def program() -> list[str]:
+        commands, _ = router()
+
+        async def interrupted(command: Command) -> None:
+            other = asyncio.create_task(asyncio.sleep(60))
+            asyncio.get_running_loop().call_later(1, other.cancel)
+            await other
+
+        async def handler(command: Command) -> None:
+            match command.action:
+                case "exit":
+                    raise SystemExit(3)
+                case "timeout":
+                    raise TimeoutError("the cable")
+                case "dead":
+                    await interrupted(command)
+
+        commands.register("a", handler, "grid")
+        return [
+            f"{result.status} {result.reason}"
+            for action in ("exit", "timeout", "dead", "fine")
+            if (result := await commands.send(Command("a", action)))
+        ]
+
+    assert in_virtual_time(program) == [
+        "rejected grid failed: it raised SystemExit(3)",
+        "rejected grid failed: the cable",
+        "rejected grid stopped before it was done",
+        "done ",
+    ]
+
+
+def test_a_command_under_way_ends_with_its_handler():
+    async def program() -> str:
+        commands, _ = router()
+        undone = []
+
+        async def slow(command: Command) -> None:
+            try:
+                await asyncio.sleep(3)
+            finally:
+                undone.append(asyncio.get_running_loop().time())
+
+        undo = commands.register("a", slow, "grid")
+        asyncio.get_running_loop().call_later(1, undo)
+        result = await commands.send(Command("a", "x"))
+        assert undone == [1.0]
+        return result.reason
+
+    assert in_virtual_time(program) == "grid stopped before it was done"
+
+
+def test_a_command_whose_sender_left_before_its_turn_is_not_carried_out():
+    async def program() -> tuple[list[str], list[str]]:
+        commands, results = router()
+        carried: list[str] = []
+
+        async def slow(command: Command) -> None:
+            carried.append(command.action)
+            await asyncio.sleep(3)
+
+        commands.register("a", slow, "grid")
+        begun = asyncio.create_task(commands.send(Command("a", "begun")))
+        waiting = asyncio.create_task(commands.send(Command("a", "waiting")))
+        await asyncio.sleep(1)
+        begun.cancel()
+        waiting.cancel()
+        await asyncio.sleep(10)
+        return carried, [r.command.action for r in results]
+
+    assert in_virtual_time(program) == (["begun"], ["begun"])  # and what was done is on record
+
+
+def test_targets_are_forgotten_when_nothing_holds_them():
+    async def program() -> None:
+        commands, _ = router()
+        commands.register("house/+", accept, "grid")
+        for number in range(5):
+            target = f"house/{number}"
+            await commands.send(Command(target, "x", {"tap": 1}))
+            await commands.send(Command(target, "x", {"tap": 1}, hold_s=1))
+        assert len(commands._targets) == 5
+        await asyncio.sleep(2)
+        for number in range(5):
+            await commands.send(Command(f"house/{number}", "x", {"tap": 1}))
+        await asyncio.sleep(0)
+        assert commands._targets == {}
+
+    in_virtual_time(program)

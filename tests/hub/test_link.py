@@ -94,3 +94,35 @@ def test_a_filter_made_from_a_topic_matches_it(levels: list[str], data: st.DataO
     assert matches(split_filter("/".join(made)), topic)
     assert matches(split_filter("/".join([*made[:cut], "#"])), topic)
     assert not matches(split_filter("/".join([*made, "x"])), topic)
+
+
+async def test_a_handler_that_raises_costs_its_own_message_only(caplog: pytest.LogCaptureFixture):
+    net = LoopbackNet()
+    link = net.connect(options())
+    got: list[str] = []
+
+    def fragile(message: LinkMessage) -> None:
+        if message.topic == "a/0":
+            raise ValueError("broken")
+        got.append(message.topic)
+
+    link.subscribe("a/+", fragile)
+    await link.publish("a/0", b"")
+    await link.publish("a/1", b"")
+    await settle()
+    await link.publish("a/2", b"")
+    await settle()
+    assert got == ["a/1", "a/2"]
+    assert "handler of 'a/0' raised" in caplog.text
+
+
+async def test_nothing_reaches_a_link_that_was_closed_meanwhile():
+    net = LoopbackNet()
+    link = net.connect(options())
+    got: list[LinkMessage] = []
+    await link.publish("a", b"1", retain=True)
+    link.subscribe("#", got.append)
+    await link.publish("b", b"2")
+    await link.close()
+    await settle()
+    assert got == []
