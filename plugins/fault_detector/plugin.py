@@ -27,6 +27,7 @@ from . import store
 from .alarms import BROKER_LOST, Finding
 from .channels import Meter
 from .configuration import FaultDetectorConfig
+from .delays import Delays
 from .rules import Detector
 
 #: How often everything is judged as of now; silence and dwell times end on such a tick.
@@ -50,6 +51,7 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
         self._ctx = ctx
         self._found: asyncio.Queue[Finding] = asyncio.Queue()
         self._told: list[Finding] = []
+        self._delays = Delays(timedelta(seconds=self.config.stale_after))
         self._settling = False
         now = ctx.clock.now()
         standing: list[Finding] = []
@@ -93,8 +95,13 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
     def _on_reading(self, reading: Reading) -> None:
         now = self._ctx.clock.now()
         age_s = (now - reading.at).total_seconds()
-        if age_s > self.config.stale_after or reading.quality is Quality.BAD:
-            return  # what is wrong, or was measured long ago, says nothing about now
+        # What is not certain may be old: a retained message, say, tells how things were.
+        if reading.quality is not Quality.GOOD and (
+            reading.quality is Quality.BAD or age_s > self.config.stale_after
+        ):
+            return
+        if not self._delays.is_current(reading.device, reading.at, now):
+            return
         found = self._detector.sample(reading.device, reading.quantity, reading.value, now)
         self._put(found)
         if self._detector.waiting and not self._settling:

@@ -180,6 +180,7 @@ def test_a_reading_that_is_bad_or_was_old_on_arrival_is_no_evidence(tmp_path: Pa
             tell(hub, "house2", "voltage", 240.0)
             bad = Reading("house1", "voltage", 0.0, "V", hub.clock.now(), Quality.BAD)
             hub.bus.publish(bad)
+            hub.bus.publish(replace(bad, quality=Quality.ESTIMATED, at=bad.at - timedelta(hours=1)))
             await asyncio.sleep(2)
             return [a.topic for a in alarms(record.messages)]
 
