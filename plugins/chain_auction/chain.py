@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import aiohttp
 from eth_account.signers.local import LocalAccount
@@ -62,6 +63,7 @@ class Chain:
 
     def __init__(self, url: str, abi: Sequence[Mapping[str, Any]], label: str) -> None:
         self._label = label
+        self._hidden = _secret_parts(url)
         self._errors = ErrorTable(abi)
         self._abi: ABI = list(abi)  # type: ignore[arg-type]
         self._provider = RpcProvider(url)
@@ -261,12 +263,20 @@ class Chain:
         except Web3RPCError as error:
             raise self._judge(_words(error)) from error
         except (Web3Exception, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            words = " ".join(str(error).split()) or type(error).__name__
-            raise Unreachable(
-                f"{self._label} does not answer as it should: {words[:200]}"
-            ) from error
+            words = self._plain(str(error)) or type(error).__name__
+            # What a library says of a failed request may hold the address, and that a password:
+            # neither the words nor the cause are passed on as they are.
+            text = f"{self._label} does not answer as it should: {words[:200]}"
+            raise Unreachable(text) from None
+
+    def _plain(self, words: str) -> str:
+        """Words in one line, without what in the node's address may be a password."""
+        for part in self._hidden:
+            words = words.replace(part, "…")
+        return " ".join(words.split())
 
     def _judge(self, words: str) -> MarketError:
+        words = self._plain(words)
         lower = words.lower()
         if any(phrase in lower for phrase in KNOWN_PHRASES):
             return AlreadySent(words)
@@ -281,6 +291,15 @@ def sign(account: LocalAccount, tx: Mapping[str, Any]) -> tuple[bytes, str]:
     """Signed bytes of a complete transaction, and its hash."""
     signed = account.sign_transaction(dict(tx))
     return bytes(signed.raw_transaction), signed.hash.to_0x_hex()
+
+
+def _secret_parts(url: str) -> tuple[str, ...]:
+    """The parts of an address that may hold a password: all but scheme, host and port."""
+    parts = urlsplit(url)
+    after_host = url[url.index(parts.netloc) + len(parts.netloc) :] if parts.netloc else ""
+    credentials = parts.netloc.rpartition("@")[0]
+    found = (after_host, parts.path, parts.query, parts.password or "", credentials)
+    return tuple(part for part in found if len(part) > 1)
 
 
 def _checksum(address: str) -> ChecksumAddress:

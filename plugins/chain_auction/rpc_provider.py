@@ -1,8 +1,8 @@
 """web3's transport over an HTTP session of our own.
 
 web3's own provider keeps sessions in a cache and opens a new one, never closed, when a request
-meets a closed session; this one says instead that the connection is closed. Requests are not
-repeated here: what must be sent again is in the ledger.
+meets a closed session; this one says instead that the connection is closed. A request that fails
+is not repeated here: what must be sent again is in the ledger.
 """
 
 from __future__ import annotations
@@ -43,5 +43,11 @@ class RpcProvider(AsyncJSONBaseProvider):
             raise ConnectionError("the connection is closed")
         body = self.encode_rpc_request(method, params)
         headers = {"Content-Type": "application/json"}
-        async with self._session.post(self._url, data=body, headers=headers) as response:
-            return self.decode_rpc_response(await response.read())
+        try:
+            async with self._session.post(self._url, data=body, headers=headers) as response:
+                return self.decode_rpc_response(await response.read())
+        except aiohttp.ServerDisconnectedError:
+            # A kept connection had been closed meanwhile. Once more on a new one; that is harmless
+            # for a transaction, too, whose bytes a node takes once.
+            async with self._session.post(self._url, data=body, headers=headers) as response:
+                return self.decode_rpc_response(await response.read())

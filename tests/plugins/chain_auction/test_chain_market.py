@@ -1,6 +1,8 @@
 """The market on a real chain: anvil on a free port, the real contract, real signatures."""
 
+import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable
@@ -22,7 +24,10 @@ from hub.api import (
 )
 from hub.core import Hub
 from hub.testing import Recording, running
+from plugins.chain_auction.keys import dev_account
+from plugins.chain_auction.node import AnvilNode
 from tests.plugins.chain_auction.homes import Homes
+from tests.plugins.chain_auction.rpc import send_coin
 
 M = TypeVar("M", bound=Message)
 PRICE = 10**14
@@ -186,3 +191,76 @@ async def test_a_port_in_use_fails_with_its_key(tmp_path: Path, hub_text: str):
             await hub.settled()
             assert hub.plugins["market"].state is PluginState.FAILED
             assert "set plugins.market.port to a free port" in hub.plugins["market"].reason
+
+
+async def test_another_node_takes_the_embedded_chains_place_by_yaml_alone(
+    tmp_path: Path, node: AnvilNode, hub_text: str
+):
+    keys = {name: dev_account(i).key.to_0x_hex() for i, name in enumerate(("op", "oracle", "own"))}
+    secrets = tmp_path / "secrets.yaml"
+    secrets.write_text(
+        "".join(f'{name}: "{key}"\n' for name, key in keys.items())
+        + f"node: {node.url}/?key=hidden\n"
+    )
+    secrets.chmod(0o600)
+    market = (
+        "rpc: !secret node\n    deploy: true\n    key: !secret op\n    oracle_key: !secret oracle\n"
+        "    keys: {house1: !secret own}\n    chain_id: 31337\n    confirmations: 2"
+    )
+    text = re.sub(r"port: \d+", market, hub_text)
+    async with running(tmp_path, text, types={"homes": Homes}) as hub:
+        await hub.settled()
+        assert hub.plugins["market"].state is PluginState.ONLINE, hub.plugins["market"].reason
+        info = await hub.services.ask("market/info")
+        assert info["embedded"] is False
+        assert info["rpc_url"] == ""  # the node's address may hold a password
+        assert info["accounts"] == [{"house": "house1", "address": dev_account(2).address}]
+        seen = Recording(hub, "market/market/order_placed")
+        placed = await place(hub, "place_bid", "house1", PRICE)
+        assert placed["order_id"] == 1
+        assert seen.messages == []  # not confirmed yet
+        send_coin(node.url)
+        [message] = await seen.until(lambda m: m)
+        assert isinstance(message, OrderPlaced)
+        assert message.confirmations == 2
+        text = json.dumps({"info": info, "state": hub.state()}, default=str)
+        for secret in (*keys.values(), "hidden"):
+            assert secret not in text
+        refused = await hub.commands.send(
+            Command("market/market/orders", "place_ask",
+                    {"house": "house2", "price_wei_per_kwh": PRICE, "qty_wh": 1000})
+        )  # fmt: skip
+        assert "'house2' is no house that trades here (house1)" in refused.reason
+    # The chain and the contract on it outlive the hub.
+    async with running(tmp_path, text_of(tmp_path), types={"homes": Homes}) as hub:
+        await hub.settled()
+        again = await hub.services.ask("market/info")
+        assert again["contract"] == info["contract"]
+
+
+def text_of(folder: Path) -> str:
+    return (folder / "hub.yaml").read_text()
+
+
+async def test_a_node_that_is_away_is_waited_for(tmp_path: Path, hub_text: str):
+    key = dev_account(0).key.hex()
+    market = f"rpc: http://127.0.0.1:1/v3/hidden\n    deploy: true\n    key: '{key}'"
+    text = re.sub(r"port: \d+", market, hub_text)
+    async with running(tmp_path, text, types={"homes": Homes}) as hub:
+        await hub.settled()
+        state = hub.plugins["market"]
+        assert state.state is PluginState.BACKOFF
+        assert "the chain's node does not answer as it should" in state.reason
+        assert "hidden" not in state.reason
+
+
+async def test_a_password_in_a_nodes_address_stays_out_of_what_is_said(
+    tmp_path: Path, node: AnvilNode, hub_text: str, caplog: pytest.LogCaptureFixture
+):
+    market = f"rpc: {node.url}/v3/hidden\n    deploy: true\n    key: '{dev_account(0).key.hex()}'"
+    text = re.sub(r"port: \d+", market, hub_text)
+    async with running(tmp_path, text, types={"homes": Homes}) as hub:
+        await hub.settled()
+        reason = hub.plugins["market"].reason
+        assert "404, message='Not Found'" in reason
+        assert "hidden" not in reason + caplog.text
