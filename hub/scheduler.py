@@ -14,7 +14,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.jobstores.base import JobLookupError
@@ -22,7 +22,6 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from hub.clock import Clock
 from hub.virtual import VirtualLoop
@@ -66,9 +65,28 @@ class Job:
             self._running = False
 
 
+class Grid(BaseTrigger):
+    """Fires at `start` and every `period` after it, on that grid whatever happens to the clock.
+
+    APScheduler's own interval trigger names every moment that was missed, one by one: after a
+    weekend of sleep that is a quarter of a million for a job that runs each second.
+    """
+
+    def __init__(self, period: timedelta, start: datetime) -> None:
+        self.period = max(period, timedelta(microseconds=1))
+        self.start = start
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """Return the first moment of the grid after the last run, and not before now."""
+        if previous_fire_time is None:
+            return self.start + max(0, -((self.start - now) // self.period)) * self.period
+        passed = max(previous_fire_time, now) - self.start
+        return self.start + (passed // self.period + 1) * self.period
+
+
 def interval(seconds: float, start: datetime) -> BaseTrigger:
     """Return a trigger that fires at `start` and every `seconds` after it."""
-    return IntervalTrigger(seconds=seconds, start_date=start, timezone=UTC)
+    return Grid(timedelta(seconds=seconds), start)
 
 
 def once(when: datetime) -> BaseTrigger:
@@ -175,6 +193,7 @@ class VirtualScheduler(Scheduler):
 
     def start(self) -> None:
         self._driver = self._loop.create_task(self._drive(), name="scheduler")
+        self._driver.add_done_callback(_tell_failure)
 
     async def _drive(self) -> None:
         while True:
@@ -202,3 +221,8 @@ class VirtualScheduler(Scheduler):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _tell_failure(driver: asyncio.Task[None]) -> None:
+    if not driver.cancelled() and driver.exception() is not None:
+        log.critical("no job runs any more: the scheduler failed", exc_info=driver.exception())
