@@ -6,7 +6,6 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {MarketBase} from "./MarketBase.sol";
 import {MarketViews} from "./MarketViews.sol";
-import {Book} from "./libraries/Book.sol";
 import {Clearing} from "./libraries/Clearing.sol";
 import {Ledger} from "./libraries/Ledger.sol";
 import {OrderWord} from "./libraries/OrderWord.sol";
@@ -15,9 +14,7 @@ import {Reports} from "./libraries/Reports.sol";
 /// @title What is done rarely, or only asked: run by {EnergyDoubleAuction} on its own state
 contract MarketDesk is MarketViews, Ownable2Step {
     using Ledger for uint256;
-    using Book for Book.State;
     using OrderWord for uint256;
-    using Reports for Reports.State;
 
     uint256 private constant _SHORTEST_TIME = 60;
     uint256 private constant _LONGEST_TIME = 30 days;

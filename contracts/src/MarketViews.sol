@@ -5,7 +5,6 @@ import {IMarketDesk} from "./interfaces/IMarketDesk.sol";
 import {Trades} from "./Trades.sol";
 import {Book} from "./libraries/Book.sol";
 import {Clearing} from "./libraries/Clearing.sol";
-import {Intervals} from "./libraries/Intervals.sol";
 import {Ledger} from "./libraries/Ledger.sol";
 import {OrderWord} from "./libraries/OrderWord.sol";
 import {Reports} from "./libraries/Reports.sol";
@@ -13,7 +12,6 @@ import {TickBitmap} from "./libraries/TickBitmap.sol";
 
 /// @title What a page or a watcher can ask the market
 abstract contract MarketViews is IMarketDesk, Trades {
-    using Book for Book.State;
     using Book for uint256;
     using Ledger for uint256;
     using OrderWord for uint256;

@@ -12,7 +12,6 @@ import {Signatures} from "./libraries/Signatures.sol";
 /// @title Orders onto the book and off it
 abstract contract Placing is IMarketCore, MarketBase {
     using Book for Book.State;
-    using Ledger for Ledger.State;
     using Ledger for uint256;
     using OrderWord for uint256;
 

@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {IEnergyDoubleAuction} from "../src/interfaces/IEnergyDoubleAuction.sol";
 import {IEnergyDoubleAuctionErrors as Errors} from "../src/interfaces/IEnergyDoubleAuctionErrors.sol";
 import {MarketTest} from "./support/MarketTest.sol";
 import {CallingToken, GoodToken, Receiver, RefusingToken, SilentToken, SkewedToken} from "./support/Tokens.sol";

@@ -13,7 +13,6 @@ import {TickBitmap} from "./TickBitmap.sol";
 /// return, so the walk over any number of pages is the walk in one. The order that the page boundary splits is the head
 /// of the level of the last pair on its side; what it took so far is held in {Round}.
 library Clearing {
-    using Book for Book.State;
     using Book for uint256;
     using Ledger for Ledger.State;
     using OrderWord for uint256;
