@@ -1,7 +1,7 @@
 /** The market's contract: what the page asks of it and has it do. */
 
 import { Contract } from "/vendor/ethers.js";
-import { Refusal, explain } from "./errors.js";
+import { explain } from "./errors.js";
 
 const SCANNED_ORDERS = 500n;
 /** `OrderStatus.Closed` of the contract. */
@@ -18,6 +18,7 @@ export class MarketContract {
   constructor(info, session) {
     this.info = info;
     this.session = session;
+    /** @type {any} its methods are known from the ABI alone */
     this._contract = new Contract(info.contract, info.abi, session.provider);
   }
 
@@ -26,11 +27,22 @@ export class MarketContract {
     const { account, provider } = this.session;
     const c = this._contract;
     const [wallet, credit, accountId, strikes, last] = await Promise.all([
-      provider.getBalance(account), c.balanceOf(account), c.accountOf(account), c.strikes(account), c.lastOrderId(),
+      provider.getBalance(account),
+      c.balanceOf(account),
+      c.accountOf(account),
+      c.strikes(account),
+      c.lastOrderId(),
     ]);
     const from = last > SCANNED_ORDERS ? last - SCANNED_ORDERS + 1n : 1n;
-    const orders = accountId === 0n || last === 0n ? [] : (await c.ordersOf(account, from, SCANNED_ORDERS))[0];
-    return { wallet, credit, accountId, strikes: Number(strikes), orders: await Promise.all([...orders].reverse().map((o) => this._order(o))) };
+    const orders =
+      accountId === 0n || last === 0n ? [] : (await c.ordersOf(account, from, SCANNED_ORDERS))[0];
+    return {
+      wallet,
+      credit,
+      accountId,
+      strikes: Number(strikes),
+      orders: await Promise.all([...orders].reverse().map((o) => this._order(o))),
+    };
   }
 
   /** @param {any} order as the contract tells it @returns {Promise<OwnOrder>} */
@@ -48,8 +60,12 @@ export class MarketContract {
    */
   async place({ isBid, price, qty, ttl }, checked) {
     const [block, escrow, credit] = await Promise.all([
-      this.session.provider.getBlock("latest"), this._contract.escrowFor(isBid, price, qty), this._contract.balanceOf(this.session.account),
-    ]).catch((error) => { throw this._explain(error); });
+      this.session.provider.getBlock("latest"),
+      this._contract.escrowFor(isBid, price, qty),
+      this._contract.balanceOf(this.session.account),
+    ]).catch((error) => {
+      throw this._explain(error);
+    });
     // A quiet development chain makes no blocks, so its last one may be old.
     const now = Math.max(block.timestamp, Math.floor(Date.now() / 1000));
     const expiry = BigInt(now + Math.min(ttl, this.info.order_ttl_s - 60));
@@ -85,5 +101,3 @@ export class MarketContract {
     return explain(error, { parseError: (data) => this._contract.interface.parseError(data) });
   }
 }
-
-export { Refusal };

@@ -36,19 +36,43 @@ function drawing(book, decimals) {
   const y = (/** @type {number} */ wei) => TOP + ((HEIGHT - TOP - BOTTOM) * (top - wei)) / (top - bottom);
   const base = HEIGHT - BOTTOM;
   const indicative = book.indicative && { wei: Number(book.indicative.mcp), wh: book.indicative.qty_wh };
-  return svg("svg", { class: "curve", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": summary(book, decimals) },
+  return svg(
+    "svg",
+    { class: "curve", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": summary(book, decimals) },
     [0, 1, 2, 3].map((i) => {
       const wei = bottom + ((top - bottom) * i) / 3;
-      return [svg("path", { class: "grid-line", d: `M${LEFT} ${y(wei).toFixed(1)}H${WIDTH - RIGHT}` }),
-        svg("text", { class: "tick", x: LEFT - 6, y: y(wei) + 4, "text-anchor": "end" }, (wei / 1e18).toFixed(decimals))];
+      return [
+        svg("path", { class: "grid-line", d: `M${LEFT} ${y(wei).toFixed(1)}H${WIDTH - RIGHT}` }),
+        svg(
+          "text",
+          { class: "tick", x: LEFT - 6, y: y(wei) + 4, "text-anchor": "end" },
+          (wei / 1e18).toFixed(decimals),
+        ),
+      ];
     }),
-    [0, 0.5, 1].map((part) => svg("text", { class: "tick", x: x(most * part), y: HEIGHT - 10, "text-anchor": part === 0 ? "start" : part === 1 ? "end" : "middle" }, kwh(Math.round(most * part)))),
+    [0, 0.5, 1].map((part) =>
+      svg(
+        "text",
+        {
+          class: "tick",
+          x: x(most * part),
+          y: HEIGHT - 10,
+          "text-anchor": part === 0 ? "start" : part === 1 ? "end" : "middle",
+        },
+        kwh(Math.round(most * part)),
+      ),
+    ),
     svg("path", { class: "axis", d: `M${LEFT} ${base}H${WIDTH - RIGHT}` }),
-    steps(book.bids, "demand", x, y), steps(book.asks, "supply", x, y),
+    steps(book.bids, "demand", x, y),
+    steps(book.asks, "supply", x, y),
     indicative && [
-      svg("path", { class: "crossing", d: `M${LEFT} ${y(indicative.wei).toFixed(1)}H${x(indicative.wh).toFixed(1)}V${base}` }),
+      svg("path", {
+        class: "crossing",
+        d: `M${LEFT} ${y(indicative.wei).toFixed(1)}H${x(indicative.wh).toFixed(1)}V${base}`,
+      }),
       svg("circle", { class: "crossing-point", cx: x(indicative.wh), cy: y(indicative.wei), r: 4.5 }),
-    ]);
+    ],
+  );
 }
 
 /** @param {any[]} levels best first @param {string} name @param {(wh: number) => number} x @param {(wei: number) => number} y */
@@ -65,12 +89,20 @@ function steps(levels, name, x, y) {
 }
 
 function legend() {
-  return h("p", { class: "legend" }, h("span", { class: "key demand" }, "Demand (bids)"), h("span", { class: "key supply" }, "Supply (asks)"), h("span", { class: "key cross" }, "Price if cleared now"));
+  return h(
+    "p",
+    { class: "legend" },
+    h("span", { class: "key demand" }, "Demand (bids)"),
+    h("span", { class: "key supply" }, "Supply (asks)"),
+    h("span", { class: "key cross" }, "Price if cleared now"),
+  );
 }
 
 /** @param {import("/static/market-feed.js").Book} book @param {number} decimals */
 function summary(book, decimals) {
   const sum = (/** @type {any[]} */ levels) => kwh(levels.reduce((total, level) => total + level.qty_wh, 0));
-  const crossing = book.indicative ? `They meet at ${eth(book.indicative.mcp, decimals)} ETH per kWh for ${kwh(book.indicative.qty_wh)}.` : "They do not meet.";
+  const crossing = book.indicative
+    ? `They meet at ${eth(book.indicative.mcp, decimals)} ETH per kWh for ${kwh(book.indicative.qty_wh)}.`
+    : "They do not meet.";
   return `Demand of ${sum(book.bids)} and supply of ${sum(book.asks)}. ${crossing}`;
 }

@@ -29,9 +29,15 @@ const live = new Live();
 const hub = new Hub(live);
 const session = new Session();
 const draw = perFrame(drawAll);
-const feed = new MarketFeed(hub, () => { draw(); if (!resumed) resume(); });
+const feed = new MarketFeed(hub, () => {
+  draw();
+  if (!resumed) resume();
+});
 const transactions = new Transactions(session, draw, (tx) => {
-  toast(`${tx.text}: ${tx.state === "final" ? "done" : tx.state === "reverted" ? "failed on the chain" : "replaced or dropped"}.`, tx.state === "final" ? "good" : "bad");
+  toast(
+    `${tx.text}: ${tx.state === "final" ? "done" : tx.state === "reverted" ? "failed on the chain" : "replaced or dropped"}.`,
+    tx.state === "final" ? "good" : "bad",
+  );
   refreshAccount();
   feed.soon();
 });
@@ -39,7 +45,11 @@ const transactions = new Transactions(session, draw, (tx) => {
 let account = null;
 let resumed = false;
 
-const dialog = new WalletDialog(session, () => feed.info, (house) => hub.nameOf(house));
+const dialog = new WalletDialog(
+  session,
+  () => feed.info,
+  (house) => hub.nameOf(house),
+);
 const ticket = new Ticket({
   info: () => feed.info,
   offline: () => !live.connected && live.heardAt > 0,
@@ -49,7 +59,10 @@ const ticket = new Ticket({
   connect: () => dialog.open(),
   place: async (order, checked) => {
     const response = await contract().place(order, checked);
-    transactions.add(response, `${order.isBid ? "Bid" : "Ask"} for ${kwhText(order.qty)} kWh at ${ethText(order.price)} ETH/kWh`);
+    transactions.add(
+      response,
+      `${order.isBid ? "Bid" : "Ask"} for ${kwhText(order.qty)} kWh at ${ethText(order.price)} ETH/kWh`,
+    );
   },
 });
 const showBook = bookView((price, isBid) => ticket.suggest(price, isBid));
@@ -59,18 +72,38 @@ const marketPanels = ["book", "curve", "latest"].map((id) => new Panel(id));
 const own = accountView({
   cancel: (id) => transact(() => contract().cancel(id, () => {}), `Cancel order ${id}`),
   explain: (id) => get(`/api/explain/${id}`).then(({ text }) => toast(text), report),
-  withdraw: () => account && transact(() => contract().withdraw(account?.accountId ?? 0n, () => {}), `Withdraw ${ethText(account.credit)} ETH`),
-  gift: () => give(session.provider, session.account ?? "").then(refreshAccount, (error) => toast(error.message, "bad")),
+  withdraw: () =>
+    account &&
+    transact(
+      () => contract().withdraw(account?.accountId ?? 0n, () => {}),
+      `Withdraw ${ethText(account.credit)} ETH`,
+    ),
+  gift: () =>
+    give(session.provider, session.account ?? "").then(refreshAccount, (error) =>
+      toast(error.message, "bad"),
+    ),
 });
 
 startTheme();
 prefill();
 on(document.body, "click", "[data-switch]", () => session.switchTo(feed.info).catch(report));
 on(document.body, "click", "[data-dismiss]", (button) => transactions.dismiss(button.dataset.dismiss ?? ""));
-on(document.body, "click", "[data-copy]", (button) => navigator.clipboard.writeText(button.dataset.copy ?? "").then(() => toast("Hash copied."), () => toast(button.dataset.copy ?? "")));
+on(document.body, "click", "[data-copy]", (button) =>
+  navigator.clipboard.writeText(button.dataset.copy ?? "").then(
+    () => toast("Hash copied."),
+    () => toast(button.dataset.copy ?? ""),
+  ),
+);
 find("#wallet").addEventListener("click", () => dialog.open());
-discover(() => { dialog.draw(); if (resumed) session.resume().catch(() => {}); });
-session.onChange(() => { account = null; draw(); refreshAccount(); });
+discover(() => {
+  dialog.draw();
+  if (resumed) session.resume().catch(() => {});
+});
+session.onChange(() => {
+  account = null;
+  draw();
+  refreshAccount();
+});
 hub.onState(draw);
 live.onConnection(draw);
 setInterval(() => drawCountdown(feed.info, live.now()), 250);
@@ -116,7 +149,10 @@ async function transact(send, text) {
 
 /** @param {unknown} error */
 function report(error) {
-  toast(error instanceof Error ? error.message : String(error), error instanceof Refusal && error.declined ? "" : "bad");
+  toast(
+    error instanceof Error ? error.message : String(error),
+    error instanceof Refusal && error.declined ? "" : "bad",
+  );
 }
 
 function drawAll() {
@@ -145,7 +181,10 @@ function drawFrame() {
   const pill = find("#connection");
   pill.className = `pill ${live.connected ? "good" : "bad"}`;
   setText(pill.lastElementChild, live.connected ? "live" : "offline");
-  setText(find("#wallet"), session.account ? `${session.name} · ${shortAddress(session.account)}` : "Connect a wallet");
+  setText(
+    find("#wallet"),
+    session.account ? `${session.name} · ${shortAddress(session.account)}` : "Connect a wallet",
+  );
   drawBanners(info, session, {
     offline: lost ? Date.now() - live.heardAt : null,
     problem: feed.problem,
@@ -159,9 +198,21 @@ function prefill() {
   const { prefill: wanted, ignored } = parseDeepLink(location.search);
   if (wanted) ticket.fill(wanted);
   if (!wanted && !ignored.length) return;
-  show(find("#prefill"),
-    wanted && h("p", { class: "banner info" }, wanted.fromAlert
-      ? "Filled in from an alert. Check it; nothing is sent until you place it."
-      : "Filled in from a link. Check it; nothing is sent until you place it."),
-    ignored.length > 0 && h("p", { class: "banner warn" }, `Parts of the link were not understood and are left out: ${ignored.join(", ")}.`));
+  show(
+    find("#prefill"),
+    wanted &&
+      h(
+        "p",
+        { class: "banner info" },
+        wanted.fromAlert
+          ? "Filled in from an alert. Check it; nothing is sent until you place it."
+          : "Filled in from a link. Check it; nothing is sent until you place it.",
+      ),
+    ignored.length > 0 &&
+      h(
+        "p",
+        { class: "banner warn" },
+        `Parts of the link were not understood and are left out: ${ignored.join(", ")}.`,
+      ),
+  );
 }

@@ -24,7 +24,9 @@ export function parseDeepLink(search) {
   if (value("max_price") !== null && priceWei === null) ignored.push("max_price");
   const useful = side === "buy" || side === "sell" || qtyWh !== null || priceWei !== null;
   return {
-    prefill: useful ? { side: side === "sell" ? "sell" : "buy", qtyWh, priceWei, fromAlert: value("src") === "alert" } : null,
+    prefill: useful
+      ? { side: side === "sell" ? "sell" : "buy", qtyWh, priceWei, fromAlert: value("src") === "alert" }
+      : null,
     ignored: ignored.map((key) => key.slice(0, 40)),
   };
 }

@@ -21,9 +21,14 @@ export function demoAllowed(info) {
 /** @param {any} info @returns {Promise<any>} a provider, once the node itself says it is a development chain */
 async function devProvider(info) {
   if (!demoAllowed(info)) throw new Error("Demo accounts exist on the development chain only.");
-  const provider = new JsonRpcProvider(info.rpc_url, DEV_CHAIN_ID, { staticNetwork: true, polling: true, pollingInterval: 1000 });
+  const provider = new JsonRpcProvider(info.rpc_url, DEV_CHAIN_ID, {
+    staticNetwork: true,
+    polling: true,
+    pollingInterval: 1000,
+  });
   const answered = Number(await provider.send("eth_chainId", []));
-  if (answered !== DEV_CHAIN_ID) throw new Error(`The node is on chain ${answered}, which is no development chain.`);
+  if (answered !== DEV_CHAIN_ID)
+    throw new Error(`The node is on chain ${answered}, which is no development chain.`);
   return provider;
 }
 
@@ -33,8 +38,16 @@ export async function houseAccount(info, house, name) {
   const { address } = info.accounts.find((/** @type {any} */ a) => a.house === house) ?? {};
   if (!address) throw new Error(`${name} has no account on this market.`);
   const unlocked = await provider.listAccounts();
-  if (!unlocked.some((/** @type {any} */ signer) => signer.address === address)) throw new Error(`${name} signs with its own wallet.`);
-  return { id: house, name, address, chainId: DEV_CHAIN_ID, provider, signer: await provider.getSigner(address) };
+  if (!unlocked.some((/** @type {any} */ signer) => signer.address === address))
+    throw new Error(`${name} signs with its own wallet.`);
+  return {
+    id: house,
+    name,
+    address,
+    chainId: DEV_CHAIN_ID,
+    provider,
+    signer: await provider.getSigner(address),
+  };
 }
 
 /** An account whose key is made here and stays in this browser. @param {any} info @returns {Promise<DemoAccount>} */
@@ -42,7 +55,14 @@ export async function ownAccount(info) {
   const provider = await devProvider(info);
   const wallet = new Wallet(key(), provider);
   if ((await provider.getBalance(wallet.address)) === 0n) await give(provider, wallet.address);
-  return { id: "own", name: "Demo wallet", address: wallet.address, chainId: DEV_CHAIN_ID, provider, signer: wallet };
+  return {
+    id: "own",
+    name: "Demo wallet",
+    address: wallet.address,
+    chainId: DEV_CHAIN_ID,
+    provider,
+    signer: wallet,
+  };
 }
 
 /** Add coin to an account of the development chain. @param {any} provider @param {string} address */

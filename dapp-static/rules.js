@@ -8,7 +8,7 @@ import { WEI_DECIMALS, WH_DECIMALS, ethText, kwhText, nearestMultiples, parseDec
  * @typedef {{payment: bigint, deposit: bigint, escrow: bigint}} Cost in wei
  */
 
-const TENTHS_OF_BPS = 10_000n;
+const BASIS_POINTS = 10_000n;
 const WH_PER_KWH = 1000n;
 
 /** @param {any} info the answer of market/info @returns {MarketRules} */
@@ -26,11 +26,19 @@ export function energyField(text, rules) {
   const { value, problem } = parseDecimal(text, WH_DECIMALS);
   if (value === null) return { value, problem: problem === "empty" ? "" : problem, offers: [] };
   if (value < rules.minQty) {
-    return { value: null, problem: `${kwhText(value)} kWh is below the smallest order of ${kwhText(rules.minQty)} kWh.`, offers: [rules.minQty] };
+    return {
+      value: null,
+      problem: `${kwhText(value)} kWh is below the smallest order of ${kwhText(rules.minQty)} kWh.`,
+      offers: [rules.minQty],
+    };
   }
   const around = nearestMultiples(value, rules.lot, rules.minQty);
   if (around[0] === value) return { value, problem: "", offers: [] };
-  return { value: null, problem: `${kwhText(value)} kWh is not a multiple of ${kwhText(rules.lot)} kWh.`, offers: around };
+  return {
+    value: null,
+    problem: `${kwhText(value)} kWh is not a multiple of ${kwhText(rules.lot)} kWh.`,
+    offers: around,
+  };
 }
 
 /** @param {string} text ETH per kWh @param {MarketRules} rules @returns {Field} wei per kWh */
@@ -39,7 +47,11 @@ export function priceField(text, rules) {
   if (value === null) return { value, problem: problem === "empty" ? "" : problem, offers: [] };
   const around = nearestMultiples(value, rules.priceTick);
   if (around[0] === value) return { value, problem: "", offers: [] };
-  return { value: null, problem: `Price ${ethText(value)} is not a multiple of the tick ${ethText(rules.priceTick)}.`, offers: around };
+  return {
+    value: null,
+    problem: `Price ${ethText(value)} is not a multiple of the tick ${ethText(rules.priceTick)}.`,
+    offers: around,
+  };
 }
 
 /**
@@ -50,7 +62,7 @@ export function priceField(text, rules) {
  */
 export function costOf(isBid, price, qty, rules) {
   const value = (price * qty) / WH_PER_KWH;
-  const deposit = (price * qty * rules.depositBps) / (WH_PER_KWH * TENTHS_OF_BPS);
+  const deposit = (price * qty * rules.depositBps) / (WH_PER_KWH * BASIS_POINTS);
   return { payment: value, deposit, escrow: isBid ? value + deposit : deposit };
 }
 

@@ -89,7 +89,14 @@ export class Session {
   /** Trade with a demo account. @param {import("./demo-wallet.js").DemoAccount} demo */
   useDemo(demo) {
     this._detach();
-    Object.assign(this, { kind: "demo", name: demo.name, account: demo.address, chainId: demo.chainId, provider: demo.provider, _demoSigner: demo.signer });
+    Object.assign(this, {
+      kind: "demo",
+      name: demo.name,
+      account: demo.address,
+      chainId: demo.chainId,
+      provider: demo.provider,
+      _demoSigner: demo.signer,
+    });
     remember(`demo:${demo.id}`);
     this._changed();
   }
@@ -105,7 +112,15 @@ export class Session {
     source?.removeListener?.("accountsChanged", this._onAccounts);
     source?.removeListener?.("chainChanged", this._onChain);
     source?.removeListener?.("disconnect", this._onDisconnect);
-    Object.assign(this, { kind: "", name: "", account: null, chainId: null, provider: null, _wallet: null, _demoSigner: null });
+    Object.assign(this, {
+      kind: "",
+      name: "",
+      account: null,
+      chainId: null,
+      provider: null,
+      _wallet: null,
+      _demoSigner: null,
+    });
   }
 
   /** @param {any} info the answer of market/info */

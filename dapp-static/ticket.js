@@ -27,8 +27,14 @@ export class Ticket {
     this._energy = find("#energy");
     this._price = find("#price");
     const form = find("#order");
-    form.addEventListener("input", () => { this._refuse(""); this.draw(); });
-    form.addEventListener("submit", (/** @type {Event} */ event) => { event.preventDefault(); this._act(); });
+    form.addEventListener("input", () => {
+      this._refuse("");
+      this.draw();
+    });
+    form.addEventListener("submit", (/** @type {Event} */ event) => {
+      event.preventDefault();
+      this._act();
+    });
     on(form, "click", "[data-offer]", (button) => {
       find(`#${button.dataset.field}`).value = button.dataset.offer;
       this.draw();
@@ -59,7 +65,10 @@ export class Ticket {
     const rules = rulesOf(info);
     const energy = energyField(this._energy.value, rules);
     const price = priceField(this._price.value, rules);
-    const cost = energy.value !== null && price.value !== null ? costOf(this.isBid, price.value, energy.value, rules) : null;
+    const cost =
+      energy.value !== null && price.value !== null
+        ? costOf(this.isBid, price.value, energy.value, rules)
+        : null;
     return { rules, energy, price, cost };
   }
 
@@ -67,16 +76,36 @@ export class Ticket {
     const { session, info, offline, funds } = this._around;
     const { energy, price, cost } = this._read();
     return nextStep({
-      info: info(), offline: offline(), account: session.account, chainId: session.chainId,
-      isBid: this.isBid, energy, price, cost, funds: funds(), busy: this._busy,
+      info: info(),
+      offline: offline(),
+      account: session.account,
+      chainId: session.chainId,
+      isBid: this.isBid,
+      energy,
+      price,
+      cost,
+      funds: funds(),
+      busy: this._busy,
     });
   }
 
   draw() {
     const { rules, energy, price, cost } = this._read();
     setText(find("#price-label"), this.isBid ? "Highest price you pay" : "Lowest price you take");
-    hint(this._energy, find("#energy-hint"), energy, kwhText, rules ? `At least ${kwhText(rules.minQty)} kWh` : "");
-    hint(this._price, find("#price-hint"), price, ethText, rules ? `In steps of ${ethText(rules.priceTick)}` : "");
+    hint(
+      this._energy,
+      find("#energy-hint"),
+      energy,
+      kwhText,
+      rules ? `At least ${kwhText(rules.minQty)} kWh` : "",
+    );
+    hint(
+      this._price,
+      find("#price-hint"),
+      price,
+      ethText,
+      rules ? `In steps of ${ethText(rules.priceTick)}` : "",
+    );
     show(find("#sum"), cost ? this._sum(cost) : null);
     const step = this._step();
     const button = find("#place");
@@ -90,7 +119,8 @@ export class Ticket {
   _sum({ payment, deposit, escrow }) {
     const credit = this._around.credit();
     const fromCredit = credit < escrow ? credit : escrow;
-    const line = (/** @type {string} */ name, /** @type {bigint} */ wei, kind = "") => h("div", { class: kind }, h("dt", {}, name), h("dd", {}, `${ethText(wei)} ETH`));
+    const line = (/** @type {string} */ name, /** @type {bigint} */ wei, kind = "") =>
+      h("div", { class: kind }, h("dt", {}, name), h("dd", {}, `${ethText(wei)} ETH`));
     return [
       line(this.isBid ? "Payment at most" : "Revenue at least", payment),
       line("Deposit, returned after delivery", deposit),
@@ -110,12 +140,23 @@ export class Ticket {
       else if (action === "place" && energy.value !== null && price.value !== null) {
         this._busy = "checking";
         this.draw();
-        const order = { isBid: this.isBid, price: price.value, qty: energy.value, ttl: Number(find("#ttl").value) };
-        await place(order, () => { this._busy = "signing"; this.draw(); });
+        const order = {
+          isBid: this.isBid,
+          price: price.value,
+          qty: energy.value,
+          ttl: Number(find("#ttl").value),
+        };
+        await place(order, () => {
+          this._busy = "signing";
+          this.draw();
+        });
         this._energy.value = "";
       }
     } catch (error) {
-      this._refuse(error instanceof Error ? error.message : String(error), error instanceof Refusal && error.declined);
+      this._refuse(
+        error instanceof Error ? error.message : String(error),
+        error instanceof Refusal && error.declined,
+      );
     } finally {
       this._busy = "";
       this.draw();
@@ -140,6 +181,15 @@ export class Ticket {
 function hint(input, place, field, write, usual) {
   if (field.problem) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
-  show(place, field.problem ? h("span", { class: "problem" }, field.problem) : usual,
-    field.offers.map((value) => h("button", { type: "button", class: "small", "data-field": input.id, "data-offer": write(value) }, `Use ${write(value)}`)));
+  show(
+    place,
+    field.problem ? h("span", { class: "problem" }, field.problem) : usual,
+    field.offers.map((value) =>
+      h(
+        "button",
+        { type: "button", class: "small", "data-field": input.id, "data-offer": write(value) },
+        `Use ${write(value)}`,
+      ),
+    ),
+  );
 }

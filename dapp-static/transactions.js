@@ -39,8 +39,15 @@ export class Transactions {
   add(response, text) {
     const { account, chainId } = this._session;
     this._all.unshift({
-      hash: response.hash, text, account: account ?? "", chainId: chainId ?? 0, nonce: response.nonce, at: Date.now(),
-      state: "sent", confirmations: 0, needed: needed(chainId ?? 0),
+      hash: response.hash,
+      text,
+      account: account ?? "",
+      chainId: chainId ?? 0,
+      nonce: response.nonce,
+      at: Date.now(),
+      state: "sent",
+      confirmations: 0,
+      needed: needed(chainId ?? 0),
     });
     this._keep();
     this._soon();
@@ -48,7 +55,9 @@ export class Transactions {
 
   /** @param {string} hash */
   dismiss(hash) {
-    this._all.forEach((tx) => { if (tx.hash === hash) tx.dismissed = true; });
+    this._all.forEach((tx) => {
+      if (tx.hash === hash) tx.dismissed = true;
+    });
     this._keep();
   }
 
@@ -102,7 +111,9 @@ export class Transactions {
 function load() {
   try {
     const stored = JSON.parse(localStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(stored) ? stored.filter((tx) => typeof tx?.hash === "string" && typeof tx?.text === "string") : [];
+    return Array.isArray(stored)
+      ? stored.filter((tx) => typeof tx?.hash === "string" && typeof tx?.text === "string")
+      : [];
   } catch {
     return [];
   }

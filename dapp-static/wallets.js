@@ -35,7 +35,9 @@ function take(event) {
 export function wallets() {
   if (found.size) return [...found.values()];
   const injected = /** @type {any} */ (window).ethereum;
-  return injected?.request ? [{ rdns: "injected", name: "Browser wallet", icon: "", provider: injected }] : [];
+  return injected?.request
+    ? [{ rdns: "injected", name: "Browser wallet", icon: "", provider: injected }]
+    : [];
 }
 
 /** The wallet used last, by its rdns. */
@@ -71,10 +73,14 @@ export async function switchChain(provider, info) {
     if (error?.code !== 4902 && error?.data?.originalError?.code !== 4902) throw error;
     await provider.request({
       method: "wallet_addEthereumChain",
-      params: [{
-        chainId, chainName: info.chain_id === 31337 ? "Microgrid Hub (development)" : `Chain ${info.chain_id}`,
-        rpcUrls: [info.rpc_url], nativeCurrency: { name: "Ether", symbol: info.currency, decimals: 18 },
-      }],
+      params: [
+        {
+          chainId,
+          chainName: info.chain_id === 31337 ? "Microgrid Hub (development)" : `Chain ${info.chain_id}`,
+          rpcUrls: [info.rpc_url],
+          nativeCurrency: { name: "Ether", symbol: info.currency, decimals: 18 },
+        },
+      ],
     });
     await provider.request(wanted);
   }

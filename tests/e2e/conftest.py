@@ -136,14 +136,12 @@ async def site(
     tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Callable[[], int]
 ) -> AsyncIterator[hub_site.HubSite]:
     """A whole hub, started once for all tests of this folder."""
-    running = await hub_site.start(tmp_path_factory.mktemp("hub"), unused_tcp_port_factory)
-    yield running
-    await running.hub.stop()
+    async with hub_site.whole(tmp_path_factory.mktemp("hub"), unused_tcp_port_factory) as running:
+        yield running
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def bare_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[hub_site.HubSite]:
     """A hub with nothing but the pages."""
-    running = await hub_site.start_bare(tmp_path_factory.mktemp("bare"))
-    yield running
-    await running.hub.stop()
+    async with hub_site.bare(tmp_path_factory.mktemp("bare")) as running:
+        yield running

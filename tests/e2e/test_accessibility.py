@@ -27,7 +27,7 @@ async def test_the_operators_page(
 async def test_the_trading_page(
     open_page, site: HubSite, check_accessibility, screenshots, scheme, size
 ):
-    info = await site.hub.services.ask("market/info")
+    info = await site.ask("market/info")
     address = info["accounts"][0]["address"]
     page, _ = await open_page(
         f"{site.url}/dapp?side=buy&qty_wh=3000&max_price=75000000000001&src=alert",

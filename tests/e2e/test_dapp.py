@@ -6,7 +6,6 @@ import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
-from hub.api import Command
 from tests.e2e.hub_site import HubSite
 from tests.e2e.wallet import wallet_script
 
@@ -14,13 +13,8 @@ PRICE_STEP = 10**12
 
 
 async def addresses(site: HubSite) -> dict[str, str]:
-    info = await site.hub.services.ask("market/info")
+    info = await site.ask("market/info")
     return {account["house"]: account["address"] for account in info["accounts"]}
-
-
-async def clear(site: HubSite) -> None:
-    result = await site.hub.commands.send(Command("market/market/orders", "match"))
-    assert result.done, result.reason
 
 
 async def connect(page: Page) -> None:
@@ -82,7 +76,7 @@ async def test_a_bid_and_an_ask_are_placed_and_matched(open_dapp, site: HubSite)
         "0.000090 ETH/kWh for 3 kWh if cleared now"
     )
 
-    await clear(site)
+    await site.clear_market()
     for page, word in ((buyer, "Bought"), (seller, "Sold")):
         trade = page.locator("#trades tbody tr").first
         await expect(trade).to_contain_text(word)
@@ -187,7 +181,7 @@ async def test_a_link_brings_no_addresses(open_dapp, site: HubSite):
     page, _ = await open_dapp(query=query)
     await expect(page.locator("#prefill")).to_contain_text("contract, rpc, side, qty_wh")
     await expect(page.locator("#energy")).to_have_value("")
-    info = await site.hub.services.ask("market/info")
+    info = await site.ask("market/info")
     await expect(page.locator("#trust")).to_contain_text(info["contract"])
 
 

@@ -5,7 +5,6 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from hub.api import Reading
 from tests.e2e.hub_site import HOSTILE, HubSite
 
 #: Keeps hold of the page's sockets, so that a test can cut them.
@@ -47,7 +46,7 @@ async def test_houses_show_what_their_meters_say(open_page, site: HubSite):
 async def test_a_hostile_device_stays_text_everywhere(open_page, site: HubSite):
     page, _ = await open_page(site.url)
     await expect(page.locator("#history select").first).to_be_visible()
-    site.hub.bus.publish(Reading(HOSTILE, "power", 1.0, "W", site.hub.clock.now()))
+    site.publish_power(HOSTILE, 1.0)
     await page.reload()
     await expect(page.locator("#history option", has_text="onerror")).to_have_count(1)
     assert await page.locator("img[src=x]").count() == 0

@@ -11,14 +11,19 @@ export class ApiError extends Error {
 /** @param {string} path @param {RequestInit} [options] */
 async function ask(path, options = {}) {
   const signal = AbortSignal.timeout(15000);
-  const response = await fetch(path, { ...options, signal, headers: { accept: "application/json", ...options.headers } });
+  const response = await fetch(path, {
+    ...options,
+    signal,
+    headers: { accept: "application/json", ...options.headers },
+  });
   if (response.status === 401) {
     location.assign("/login");
     throw new ApiError("logged out", 401);
   }
   const isJson = response.headers.get("content-type")?.includes("json");
   const body = isJson ? await response.json() : { error: await response.text() };
-  if (!response.ok) throw new ApiError(body.error || body.reason || `the hub answered ${response.status}`, response.status);
+  if (!response.ok)
+    throw new ApiError(body.error || body.reason || `the hub answered ${response.status}`, response.status);
   return body;
 }
 

@@ -2,7 +2,10 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** @typedef {Node | string | number | null | undefined | false} Child */
+/**
+ * @typedef {Node | string | number | null | undefined | false} Leaf
+ * @typedef {Leaf | Leaf[] | Leaf[][] | Leaf[][][]} Child
+ */
 
 /**
  * Make an HTML element.
@@ -41,7 +44,9 @@ function fill(element, attributes, children) {
 
 /** @param {any[]} children @returns {(Node | string)[]} */
 function nodes(children) {
-  return children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false)
+  return children
+    .flat(Infinity)
+    .filter((c) => c !== null && c !== undefined && c !== false)
     .map((c) => (c instanceof Node ? c : String(c)));
 }
 
@@ -74,7 +79,10 @@ function morphChildren(before, after) {
 /** @param {Node} a @param {Node} b */
 function isSameKind(a, b) {
   if (a.nodeName !== b.nodeName) return false;
-  return !(a instanceof Element && b instanceof Element) || a.getAttribute("data-key") === b.getAttribute("data-key");
+  return (
+    !(a instanceof Element && b instanceof Element) ||
+    a.getAttribute("data-key") === b.getAttribute("data-key")
+  );
 }
 
 /** @param {Element} before @param {Element} after */
@@ -127,8 +135,12 @@ export function empty(title, text = "") {
 /** Show a passing message. @param {string} text @param {"good" | "bad" | ""} [kind] */
 export function toast(text, kind = "") {
   const box = find(".toasts");
-  const note = h("div", { class: `toast ${kind}` }, h("span", {}, text),
-    h("button", { class: "quiet small", "aria-label": "Close", onclick: () => note.remove() }, "✕"));
+  const note = h(
+    "div",
+    { class: `toast ${kind}` },
+    h("span", {}, text),
+    h("button", { class: "quiet small", "aria-label": "Close", onclick: () => note.remove() }, "✕"),
+  );
   box.append(note);
   while (box.children.length > 4) box.firstElementChild.remove();
   setTimeout(() => note.remove(), kind === "bad" ? 12000 : 6000);

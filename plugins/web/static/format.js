@@ -6,7 +6,10 @@ const NONE = "–";
 
 /** @param {number} value @param {number} digits */
 export function decimal(value, digits) {
-  const text = Math.abs(value).toLocaleString(LOCALE, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const text = Math.abs(value).toLocaleString(LOCALE, {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
   return value < 0 && Number(text.replace(/[^\d.]/g, "")) !== 0 ? MINUS + text : text;
 }
 
@@ -27,13 +30,15 @@ export const energy = (wattHours) => scaled(wattHours, "Wh");
 
 /** @param {number | null | undefined} value @param {number} [digits] */
 export function perUnit(value, digits = 3) {
-  return value === null || value === undefined || !Number.isFinite(value) ? NONE : `${decimal(value, digits)} pu`;
+  return value === null || value === undefined || !Number.isFinite(value)
+    ? NONE
+    : `${decimal(value, digits)} pu`;
 }
 
 /** Energy on the market, exact to the Wh. @param {number | string | null | undefined} wattHours */
 export function kwh(wattHours) {
   if (wattHours === null || wattHours === undefined) return NONE;
-  return `${Number(wattHours / 1000).toLocaleString(LOCALE, { maximumFractionDigits: 3 })} kWh`;
+  return `${(Number(wattHours) / 1000).toLocaleString(LOCALE, { maximumFractionDigits: 3 })} kWh`;
 }
 
 /**
@@ -56,7 +61,11 @@ export function tickDecimals(tickWei) {
 
 /** @param {Date | string | number} when @param {boolean} [seconds] */
 export function clock(when, seconds = true) {
-  return new Date(when).toLocaleTimeString(LOCALE, { hour: "2-digit", minute: "2-digit", ...(seconds ? { second: "2-digit" } : {}) });
+  return new Date(when).toLocaleTimeString(LOCALE, {
+    hour: "2-digit",
+    minute: "2-digit",
+    ...(seconds ? { second: "2-digit" } : {}),
+  });
 }
 
 /** How long ago, in words. @param {number} ms */

@@ -24,7 +24,9 @@ export class Hub {
     /** @type {() => void} */
     this._isReady = () => {};
     /** Resolves when the first state has come. */
-    this.ready = new Promise((resolve) => { this._isReady = () => resolve(undefined); });
+    this.ready = new Promise((resolve) => {
+      this._isReady = () => resolve(undefined);
+    });
   }
 
   /** Ask now and then, and soon after a plugin changed its state. */
@@ -56,7 +58,7 @@ export class Hub {
   /** @param {number} ms */
   _soon(ms) {
     clearTimeout(this._timer);
-    this._timer = setTimeout(() => this.refresh(), ms);
+    this._timer = window.setTimeout(() => this.refresh(), ms);
   }
 
   /** Whether a question is answered. @param {string} service */
@@ -66,13 +68,21 @@ export class Hub {
 
   /** Names of the feeders that are running. @returns {string[]} */
   feeders() {
-    return Object.keys(this.state?.services ?? {}).filter((name) => /^grid\/.+\/topology$/.test(name)).map((name) => name.split("/")[1]);
+    return Object.keys(this.state?.services ?? {})
+      .filter((name) => /^grid\/.+\/topology$/.test(name))
+      .map((name) => name.split("/")[1]);
   }
 
   /** Whether somebody carries out commands for a target. @param {string} target */
   handles(target) {
-    return Object.keys(this.state?.targets ?? {}).some((filter) => filter === target
-      || (filter.includes("+") && new RegExp(`^${filter.replace(/[.*?^${}()|[\]\\]/g, "\\$&").replaceAll("+", "[^/]+")}$`).test(target)));
+    return Object.keys(this.state?.targets ?? {}).some(
+      (filter) =>
+        filter === target ||
+        (filter.includes("+") &&
+          new RegExp(`^${filter.replace(/[.*?^${}()|[\]\\]/g, "\\$&").replaceAll("+", "[^/]+")}$`).test(
+            target,
+          )),
+    );
   }
 
   /** @returns {PluginState[]} */
@@ -97,10 +107,14 @@ export class Hub {
    */
   absence(type) {
     const found = this.plugins.filter((p) => p.type === type || p.type.startsWith(`${type}/`));
-    if (!found.length) return { title: "Not in use", text: `Add a plugin with “use: ${type}” to hub.yaml to see this.` };
+    if (!found.length)
+      return { title: "Not in use", text: `Add a plugin with “use: ${type}” to hub.yaml to see this.` };
     const { plugin, state, reason } = found[0];
-    if (state === "STARTING" || state === "LOADED" || state === "ONLINE") return { title: `${plugin} is starting`, text: "One moment." };
-    const words = { BACKOFF: "is being restarted", FAILED: "has failed", STOPPED: "is stopped" }[state] ?? `is ${state.toLowerCase()}`;
+    if (state === "STARTING" || state === "LOADED" || state === "ONLINE")
+      return { title: `${plugin} is starting`, text: "One moment." };
+    const words =
+      { BACKOFF: "is being restarted", FAILED: "has failed", STOPPED: "is stopped" }[state] ??
+      `is ${state.toLowerCase()}`;
     return { title: `${plugin} ${words}`, text: reason || "It does not answer at the moment." };
   }
 }

@@ -49,13 +49,17 @@ export class Live {
 
   /** States whose topic begins and ends as given. @param {string} prefix @param {string} suffix */
   matching(prefix, suffix = "") {
-    return [...this.states].filter(([topic]) => topic.startsWith(prefix) && topic.endsWith(suffix)).map(([, state]) => state);
+    return [...this.states]
+      .filter(([topic]) => topic.startsWith(prefix) && topic.endsWith(suffix))
+      .map(([, state]) => state);
   }
 
   connect() {
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
     socket.addEventListener("message", (event) => this._take(JSON.parse(event.data)));
-    socket.addEventListener("open", () => { this._attempt = 0; });
+    socket.addEventListener("open", () => {
+      this._attempt = 0;
+    });
     socket.addEventListener("close", () => {
       this._connection(false);
       // A hub that restarts is back in a second or two; a hub that is off is not hurried.
@@ -115,7 +119,8 @@ export class Live {
   /** @param {any} batch one quantity of many devices */
   _takeBatch({ devices, values, quantity, at, quality }) {
     devices.forEach((/** @type {string} */ device, /** @type {number} */ i) =>
-      this._takeReadings({ [device]: { [quantity]: [values[i], at, quality] } }));
+      this._takeReadings({ [device]: { [quantity]: [values[i], at, quality] } }),
+    );
   }
 
   /** @param {any} state */
@@ -123,7 +128,9 @@ export class Live {
     if (state.type === "ReadingBatch") this._takeBatch(state);
     const before = this.states.get(state.topic);
     // The names of a feeder's arrays are sent once.
-    this.states.set(state.topic, before?.nodes && !state.nodes
-      ? { ...state, nodes: before.nodes, elements: before.elements } : state);
+    this.states.set(
+      state.topic,
+      before?.nodes && !state.nodes ? { ...state, nodes: before.nodes, elements: before.elements } : state,
+    );
   }
 }

@@ -31,7 +31,9 @@ export class MarketFeed {
   /** Ask now, at intervals, and whenever something happened on the market. */
   start() {
     this.soon = repeat(() => this._refresh(), EVERY_MS);
-    this._hub.onState(() => { if (this._hub.has("market/info") !== (this.info !== null)) this.soon(); });
+    this._hub.onState(() => {
+      if (this._hub.has("market/info") !== (this.info !== null)) this.soon();
+    });
     this._hub.live.onChange(({ events }) => {
       if (events.some((/** @type {any} */ event) => event.topic.startsWith("market/"))) this.soon();
     });
@@ -42,7 +44,9 @@ export class MarketFeed {
     try {
       if (!this._hub.has("market/info")) throw new Error("");
       const [info, book, trades] = await Promise.all([
-        get("/api/market/info"), get("/api/market/book"), get(`/api/market/trades?limit=${TRADES}`),
+        get("/api/market/info"),
+        get("/api/market/book"),
+        get(`/api/market/trades?limit=${TRADES}`),
       ]);
       Object.assign(this, { info, book, trades, problem: "" });
     } catch (error) {

@@ -23,8 +23,17 @@ const hub = new Hub(live);
 
 startTheme(() => dispatchEvent(new Event("themechange")));
 for (const start of [
-  startFigures, startScenarios, startAlarms, startNotifications, startHouses, startMarket, startHistory, startPlugins, startLog,
-]) start(hub);
+  startFigures,
+  startScenarios,
+  startAlarms,
+  startNotifications,
+  startHouses,
+  startMarket,
+  startHistory,
+  startPlugins,
+  startLog,
+])
+  start(hub);
 const ofFeeder = [startProfile(hub), startRegulators(hub)];
 startFeeder(hub, (feeder) => ofFeeder.forEach((tell) => tell(feeder)));
 
@@ -38,6 +47,14 @@ function showConnection() {
   const silent = live.silent();
   pill.className = `pill ${!live.connected ? "bad" : silent ? "warn" : "good"}`;
   setText(pill.lastElementChild, !live.connected ? "offline" : silent ? "silent" : "live");
-  show(find("#banners"), !live.connected && live.heardAt ? h("p", { class: "banner bad", role: "alert" },
-    `The hub does not answer. What you see is ${age(Date.now() - live.heardAt)} old; the page keeps trying.`) : null);
+  show(
+    find("#banners"),
+    !live.connected && live.heardAt
+      ? h(
+          "p",
+          { class: "banner bad", role: "alert" },
+          `The hub does not answer. What you see is ${age(Date.now() - live.heardAt)} old; the page keeps trying.`,
+        )
+      : null,
+  );
 }

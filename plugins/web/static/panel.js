@@ -29,7 +29,10 @@ export class Panel {
 
   /** It went wrong. @param {unknown} error */
   failed(error) {
-    show(this.body, h("p", { class: "banner bad", role: "status" }, error instanceof Error ? error.message : String(error)));
+    show(
+      this.body,
+      h("p", { class: "banner bad", role: "status" }, error instanceof Error ? error.message : String(error)),
+    );
   }
 
   /** What is shown is this old, ms. @param {number} ms */
@@ -83,14 +86,16 @@ export function repeat(work, ms) {
       if (!document.hidden) await work();
     } finally {
       running = false;
-      timer = setTimeout(run, again ? 200 : ms);
+      timer = window.setTimeout(run, again ? 200 : ms);
       again = false;
     }
   };
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) run(); });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) run();
+  });
   run();
   return () => {
     clearTimeout(timer);
-    timer = setTimeout(run, 200);
+    timer = window.setTimeout(run, 200);
   };
 }

@@ -39,6 +39,9 @@ export function startTheme(changed = () => {}) {
     label();
     changed();
   });
-  dark.addEventListener("change", () => { label(); changed(); });
+  dark.addEventListener("change", () => {
+    label();
+    changed();
+  });
   label();
 }

@@ -29,7 +29,8 @@ export class Drawing {
     this._m = onGrid && pitch >= ROOM_FOR_NUMBERS ? FULL : COMPACT;
     const m = this._m;
     const pitchX = Math.min((width - 2 * m.left - (m.numbers ? 60 : 20)) / Math.max(columns - 1, 1), 190);
-    this._left = m.left + Math.max(0, (width - 2 * m.left - pitchX * (columns - 1) - (m.numbers ? 60 : 20)) / 2);
+    this._left =
+      m.left + Math.max(0, (width - 2 * m.left - pitchX * (columns - 1) - (m.numbers ? 60 : 20)) / 2);
     this._at = (/** @type {string} */ bus) => {
       const [column, row] = places.get(bus) ?? [0, 0];
       return [this._left + column * pitchX, m.top + row * m.pitchY];
@@ -43,10 +44,19 @@ export class Drawing {
     this._taps = new Map();
     /** @type {Map<string, {group: any, text: any}>} */
     this._chips = new Map();
-    this.element = svg("svg", { class: `one-line ${m.numbers ? "full" : "compact"}`, viewBox: `0 0 ${Math.round(width)} ${Math.round(height)}`, width, height, role: "img" },
+    this.element = svg(
+      "svg",
+      {
+        class: `one-line ${m.numbers ? "full" : "compact"}`,
+        viewBox: `0 0 ${Math.round(width)} ${Math.round(height)}`,
+        width,
+        height,
+        role: "img",
+      },
       feeder.edges.map((edge) => this._edge(edge)),
       feeder.buses.map((bus) => this._bus(bus, onGrid)),
-      this._sites(house));
+      this._sites(house),
+    );
   }
 
   /** @param {import("./model.js").Edge} edge */
@@ -62,11 +72,30 @@ export class Drawing {
     const parts = {
       line: svg("path", { class: "wire", d }),
       flow: svg("path", { class: "flow", d }),
-      arrow: svg("path", { class: "arrow", d: "M-4-5 5 0-4 5z", transform: `translate(${mx} ${my}) rotate(${angle})` }),
-      label: this._m.numbers ? svg("text", { class: "flow-label", x: upright ? mx - aside : mx, y: upright ? symbolY + 4 : my - 10, "text-anchor": upright ? "end" : "middle" }) : null,
+      arrow: svg("path", {
+        class: "arrow",
+        d: "M-4-5 5 0-4 5z",
+        transform: `translate(${mx} ${my}) rotate(${angle})`,
+      }),
+      label: this._m.numbers
+        ? svg("text", {
+            class: "flow-label",
+            x: upright ? mx - aside : mx,
+            y: upright ? symbolY + 4 : my - 10,
+            "text-anchor": upright ? "end" : "middle",
+          })
+        : null,
     };
-    const group = svg("g", { class: `edge ${edge.kind}` }, svg("title", {}, `${edge.kind} ${edge.from} to ${edge.to}`),
-      parts.line, parts.flow, this._symbol(edge, mx, symbolY, angle), edge.kind === "line" ? parts.arrow : null, parts.label);
+    const group = svg(
+      "g",
+      { class: `edge ${edge.kind}` },
+      svg("title", {}, `${edge.kind} ${edge.from} to ${edge.to}`),
+      parts.line,
+      parts.flow,
+      this._symbol(edge, mx, symbolY, angle),
+      edge.kind === "line" ? parts.arrow : null,
+      parts.label,
+    );
     this._edges.set(edge.key, { group, ...parts });
     return group;
   }
@@ -74,12 +103,25 @@ export class Drawing {
   /** @param {import("./model.js").Edge} edge @param {number} x @param {number} y @param {number} angle */
   _symbol(edge, x, y, angle) {
     const at = `translate(${x} ${y}) rotate(${angle})`;
-    if (edge.kind === "switch") return svg("rect", { class: "symbol", x: -6, y: -6, width: 12, height: 12, rx: 2, transform: at });
+    if (edge.kind === "switch")
+      return svg("rect", { class: "symbol", x: -6, y: -6, width: 12, height: 12, rx: 2, transform: at });
     if (edge.kind !== "transformer" && edge.kind !== "regulator") return null;
-    const coils = svg("g", { class: "symbol", transform: at }, svg("circle", { cx: -4.5, r: 8 }), svg("circle", { cx: 4.5, r: 8 }));
+    const coils = svg(
+      "g",
+      { class: "symbol", transform: at },
+      svg("circle", { cx: -4.5, r: 8 }),
+      svg("circle", { cx: 4.5, r: 8 }),
+    );
     if (edge.kind === "transformer") return coils;
-    return [coils, svg("path", { class: "symbol adjust", transform: `translate(${x} ${y})`, d: "M-12 12 13-13M13-13h-7M13-13v7" }),
-      edge.regulators.map((name, i) => this._tap(name, x + 22, y - 10 + i * 13))];
+    return [
+      coils,
+      svg("path", {
+        class: "symbol adjust",
+        transform: `translate(${x} ${y})`,
+        d: "M-12 12 13-13M13-13h-7M13-13v7",
+      }),
+      edge.regulators.map((name, i) => this._tap(name, x + 22, y - 10 + i * 13)),
+    ];
   }
 
   /** @param {string} name @param {number} x @param {number} y */
@@ -94,23 +136,61 @@ export class Drawing {
     const m = this._m;
     const [x, y] = this._at(bus.name);
     const [w, top] = [m.boxW, y - 1.5 * m.cellH];
-    return svg("g", { class: "bus" },
+    return svg(
+      "g",
+      { class: "bus" },
       svg("title", {}, `Bus ${bus.name}`),
-      svg("rect", { class: "box", x: x - w / 2 - 1.5, y: top - 1.5, width: w + 3, height: 3 * m.cellH + 3, rx: 4 }),
+      svg("rect", {
+        class: "box",
+        x: x - w / 2 - 1.5,
+        y: top - 1.5,
+        width: w + 3,
+        height: 3 * m.cellH + 3,
+        rx: 4,
+      }),
       bus.rows.map((row, i) => this._cell(row, i, x - w / 2, top + i * m.cellH)),
-      named && svg("text", { class: "bus-name", x: m.numbers ? x - w / 2 : x - 4, y: top - 6, "text-anchor": m.numbers ? "start" : "end" }, bus.name));
+      named &&
+        svg(
+          "text",
+          {
+            class: "bus-name",
+            x: m.numbers ? x - w / 2 : x - 4,
+            y: top - 6,
+            "text-anchor": m.numbers ? "start" : "end",
+          },
+          bus.name,
+        ),
+    );
   }
 
   /** @param {number | null} row @param {number} phase @param {number} x @param {number} y */
   _cell(row, phase, x, y) {
     const m = this._m;
-    const cell = svg("rect", { class: row === null ? "cell none" : "cell", x, y, width: m.boxW, height: m.cellH });
+    const cell = svg("rect", {
+      class: row === null ? "cell none" : "cell",
+      x,
+      y,
+      width: m.boxW,
+      height: m.cellH,
+    });
     if (row === null) return cell;
     const middle = y + m.cellH / 2 + (m.numbers ? 4 : 3);
-    const text = m.numbers ? svg("text", { class: "cell-text", x: x + m.boxW - 5, y: middle, "text-anchor": "end" }) : null;
-    const sign = svg("text", { class: "cell-sign", x: m.numbers ? x + 16 : x + m.boxW / 2, y: middle, "text-anchor": m.numbers ? "start" : "middle" });
+    const text = m.numbers
+      ? svg("text", { class: "cell-text", x: x + m.boxW - 5, y: middle, "text-anchor": "end" })
+      : null;
+    const sign = svg("text", {
+      class: "cell-sign",
+      x: m.numbers ? x + 16 : x + m.boxW / 2,
+      y: middle,
+      "text-anchor": m.numbers ? "start" : "middle",
+    });
     this._cells.set(row, { cell, text, sign });
-    return [cell, m.numbers ? svg("text", { class: "cell-phase", x: x + 5, y: middle }, PHASES[phase]) : null, sign, text];
+    return [
+      cell,
+      m.numbers ? svg("text", { class: "cell-phase", x: x + 5, y: middle }, PHASES[phase]) : null,
+      sign,
+      text,
+    ];
   }
 
   /** @param {(id: string) => any} house */
@@ -127,8 +207,13 @@ export class Drawing {
       const at = m.numbers ? [x + 5, below + place * m.chipStep] : [x + 4 + place * m.chipStep, below];
       const { name, site } = house(id);
       const text = m.numbers ? svg("text", { x: 17, y: 11 }) : null;
-      const group = svg("g", { class: "chip", transform: `translate(${at[0]} ${at[1]})` },
-        svg("title", {}, name), svg("g", { class: "icon", transform: "scale(.58)" }, iconPaths(site)), text);
+      const group = svg(
+        "g",
+        { class: "chip", transform: `translate(${at[0]} ${at[1]})` },
+        svg("title", {}, name),
+        svg("g", { class: "icon", transform: "scale(.58)" }, iconPaths(site)),
+        text,
+      );
       this._chips.set(id, { group, text });
       return group;
     });
@@ -139,13 +224,23 @@ export class Drawing {
    * @param {(id: string) => SiteNow} siteNow
    */
   update(state, siteNow) {
-    state.voltages_pu.forEach((/** @type {number} */ pu, /** @type {number} */ row) => this._showVoltage(row, pu));
-    const flows = new Map(this._feeder.edges.map((edge) => [edge.key, edge.elements.reduce((sum, i) => sum + state.powers_w[i], 0)]));
+    state.voltages_pu.forEach((/** @type {number} */ pu, /** @type {number} */ row) =>
+      this._showVoltage(row, pu),
+    );
+    const flows = new Map(
+      this._feeder.edges.map((edge) => [
+        edge.key,
+        edge.elements.reduce((sum, i) => sum + state.powers_w[i], 0),
+      ]),
+    );
     const most = Math.max(1, ...[...flows.values()].map(Math.abs));
     flows.forEach((watts, key) => this._showFlow(key, watts, most));
     this._showSwitches(state.voltages_pu);
     for (const [name, tap] of Object.entries(state.taps)) {
-      setText(this._taps.get(name) ?? null, `${name.slice(-1)} ${tap > 0 ? "+" : ""}${decimal(Number(tap), 0)}`);
+      setText(
+        this._taps.get(name) ?? null,
+        `${name.slice(-1)} ${tap > 0 ? "+" : ""}${decimal(Number(tap), 0)}`,
+      );
     }
     this._chips.forEach(({ group, text }, id) => {
       const { name, watts, dead } = siteNow(id);
@@ -172,7 +267,12 @@ export class Drawing {
 
   /** A switch with voltage on one side alone is open. @param {number[]} voltages */
   _showSwitches(voltages) {
-    const live = new Map(this._feeder.buses.map((bus) => [bus.name, bus.rows.some((row) => row !== null && voltages[row] > DEAD)]));
+    const live = new Map(
+      this._feeder.buses.map((bus) => [
+        bus.name,
+        bus.rows.some((row) => row !== null && voltages[row] > DEAD),
+      ]),
+    );
     for (const edge of this._feeder.edges.filter(({ kind }) => kind === "switch")) {
       const open = live.get(edge.from) !== live.get(edge.to);
       const group = /** @type {any} */ (this._edges.get(edge.key)).group;

@@ -12,7 +12,9 @@ const PHASES = ["a", "b", "c"];
 
 /** @param {any} topology the answer of /api/feeder @returns {Feeder} */
 export function feederModel(topology) {
+  /** @type {Map<string, string | null>} */
   const fedBy = new Map(topology.buses.map((/** @type {any} */ bus) => [bus.name, bus.fed_by]));
+  /** @type {Set<string>} */
   const services = new Set();
   const sites = topology.houses.map((/** @type {any} */ house) => {
     // A service's own buses are drawn as the house itself.
@@ -21,14 +23,31 @@ export function feederModel(topology) {
       services.add(bus);
       bus = fedBy.get(bus);
     }
-    return { id: house.id, bus, phases: house.phases.map((/** @type {number} */ p) => PHASES[p - 1]).join("") };
+    return {
+      id: house.id,
+      bus,
+      phases: house.phases.map((/** @type {number} */ p) => PHASES[p - 1]).join(""),
+    };
   });
   const row = new Map(topology.nodes.map((/** @type {string} */ node, /** @type {number} */ i) => [node, i]));
-  const buses = topology.buses.filter((/** @type {any} */ bus) => !services.has(bus.name)).map((/** @type {any} */ bus) => ({
-    name: bus.name, x: bus.x, y: bus.y, phases: bus.phases, distanceM: bus.distance_m,
-    rows: [1, 2, 3].map((phase) => row.get(`${bus.name}.${phase}`) ?? null),
-  }));
-  return { name: topology.name, buses, edges: edges(topology.branches, services), sites, regulators: topology.regulators, head: topology.head };
+  const buses = topology.buses
+    .filter((/** @type {any} */ bus) => !services.has(bus.name))
+    .map((/** @type {any} */ bus) => ({
+      name: bus.name,
+      x: bus.x,
+      y: bus.y,
+      phases: bus.phases,
+      distanceM: bus.distance_m,
+      rows: [1, 2, 3].map((phase) => row.get(`${bus.name}.${phase}`) ?? null),
+    }));
+  return {
+    name: topology.name,
+    buses,
+    edges: edges(topology.branches, services),
+    sites,
+    regulators: topology.regulators,
+    head: topology.head,
+  };
 }
 
 /** Branches between the same two buses are one edge. @param {any[]} branches @param {Set<string>} services @returns {Edge[]} */
@@ -38,7 +57,15 @@ function edges(branches, services) {
   for (const branch of branches) {
     if (services.has(branch.from) || services.has(branch.to)) continue;
     const key = `${branch.from} ${branch.to}`;
-    const edge = found.get(key) ?? { key, from: branch.from, to: branch.to, kind: branch.kind, regulators: [], elements: [] };
+    /** @type {Edge} */
+    const edge = found.get(key) ?? {
+      key,
+      from: branch.from,
+      to: branch.to,
+      kind: branch.kind,
+      regulators: [],
+      elements: [],
+    };
     edge.elements.push(branch.element);
     if (branch.regulator) {
       edge.kind = "regulator";

@@ -28,12 +28,29 @@ export function startAlarms(hub) {
 
   /** @param {{active: any[], recent: any[]}} alarms */
   function draw({ active, recent }) {
-    const past = recent.filter((alarm) => !active.some((a) => a.id === alarm.id && !alarm.cleared)).slice(0, SHOWN);
+    const past = recent
+      .filter((alarm) => !active.some((a) => a.id === alarm.id && !alarm.cleared))
+      .slice(0, SHOWN);
     panel.show(
-      active.length ? h("ul", { class: "list", role: "alert" }, active.map((alarm) => item(alarm, false)))
+      active.length
+        ? h(
+            "ul",
+            { class: "list", role: "alert" },
+            active.map((alarm) => item(alarm, false)),
+          )
         : empty("No alarm", "Every meter has voltage within its limits."),
-      past.length > 0 && h("details", {}, h("summary", { class: "muted small" }, `Earlier (${past.length})`),
-        h("ul", { class: "list" }, past.map((alarm) => item(alarm, true)))));
+      past.length > 0 &&
+        h(
+          "details",
+          {},
+          h("summary", { class: "muted small" }, `Earlier (${past.length})`),
+          h(
+            "ul",
+            { class: "list" },
+            past.map((alarm) => item(alarm, true)),
+          ),
+        ),
+    );
   }
 
   let known = false;
@@ -43,15 +60,26 @@ export function startAlarms(hub) {
       soon();
     } else if (!known) soon();
   });
-  hub.live.onChange(({ events }) => { if (events.some((event) => event.topic.startsWith("alarm/"))) soon(); });
+  hub.live.onChange(({ events }) => {
+    if (events.some((event) => event.topic.startsWith("alarm/"))) soon();
+  });
 }
 
 /** @param {any} alarm @param {boolean} past */
 function item(alarm, past) {
-  return h("li", { "data-key": `${alarm.id}${alarm.cleared}` },
-    h("div", { class: "row" },
-      h("span", { class: `pill ${past || alarm.cleared ? "" : KIND[alarm.severity] ?? "warn"}` },
-        alarm.cleared ? "cleared" : alarm.kind.replaceAll("_", " ")),
-      h("time", { class: "when", datetime: alarm.at }, clock(alarm.at))),
-    h("p", { class: past ? "muted small" : "" }, alarm.text));
+  return h(
+    "li",
+    { "data-key": `${alarm.id}${alarm.cleared}` },
+    h(
+      "div",
+      { class: "row" },
+      h(
+        "span",
+        { class: `pill ${past || alarm.cleared ? "" : (KIND[alarm.severity] ?? "warn")}` },
+        alarm.cleared ? "cleared" : alarm.kind.replaceAll("_", " "),
+      ),
+      h("time", { class: "when", datetime: alarm.at }, clock(alarm.at)),
+    ),
+    h("p", { class: past ? "muted small" : "" }, alarm.text),
+  );
 }

@@ -10,7 +10,18 @@ import { phaseVoltages } from "../readings.js";
 import { DEAD, LIMITS, level } from "../voltage-scale.js";
 
 const STALE_MS = 10000;
-const UNKNOWN = { name: "", site: "home", pv: false, battery: false, ev: false, device: "", nominal_v: 240, phases: [], bus: null, wallet: null };
+const UNKNOWN = {
+  name: "",
+  site: "home",
+  pv: false,
+  battery: false,
+  ev: false,
+  device: "",
+  nominal_v: 240,
+  phases: [],
+  bus: null,
+  wallet: null,
+};
 
 /**
  * @param {import("../hub.js").Hub} hub
@@ -24,13 +35,23 @@ export function startFeeder(hub, found) {
   let drawing = null;
   let asking = false;
   const place = h("div", { class: "diagram" });
-  const table = h("details", { class: "as-table" }, h("summary", {}, "As a table"), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Voltages of all buses" }));
+  const table = h(
+    "details",
+    { class: "as-table" },
+    h("summary", {}, "As a table"),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Voltages of all buses" }),
+  );
 
   const house = (/** @type {string} */ id) => hub.houses[id] ?? { ...UNKNOWN, name: id };
   const siteNow = (/** @type {string} */ id) => {
     const { name, device, site } = house(id);
     const volts = hub.houses[id] ? phaseVoltages(hub.live, hub.houses[id]) : [];
-    return { name, site, watts: hub.live.reading(device, "power")?.value, dead: volts.length > 0 && volts.every(({ pu }) => pu < DEAD) };
+    return {
+      name,
+      site,
+      watts: hub.live.reading(device, "power")?.value,
+      dead: volts.length > 0 && volts.every(({ pu }) => pu < DEAD),
+    };
   };
   const state = () => (feeder ? hub.live.states.get(`grid/${feeder.name}/state`) : null);
 
@@ -50,12 +71,19 @@ export function startFeeder(hub, found) {
     const old = hub.live.now() - Date.parse(now.at);
     if (old > STALE_MS) panel.stale(old);
     else panel.fresh();
-    show(panel.tools, now.converged ? null : h("span", { class: "pill bad" }, now.problem ?? "power flow did not converge"));
+    show(
+      panel.tools,
+      now.converged ? null : h("span", { class: "pill bad" }, now.problem ?? "power flow did not converge"),
+    );
   });
 
-  new ResizeObserver(() => { if (drawing && Math.abs(place.clientWidth - drawing.element.width.baseVal.value) > 2) build(); }).observe(place);
+  new ResizeObserver(() => {
+    if (drawing && Math.abs(place.clientWidth - drawing.element.width.baseVal.value) > 2) build();
+  }).observe(place);
   table.addEventListener("toggle", update);
-  hub.live.onChange(({ topics, readings, first }) => { if (first || readings || (feeder && topics.has(`grid/${feeder.name}/state`))) update(); });
+  hub.live.onChange(({ topics, readings, first }) => {
+    if (first || readings || (feeder && topics.has(`grid/${feeder.name}/state`))) update();
+  });
   setInterval(update, 2000);
   hub.onState(async () => {
     const [name] = hub.feeders();
@@ -87,16 +115,48 @@ function summary(feeder, now) {
 
 /** @param {import("../feeder/model.js").Feeder} feeder @param {any} now */
 function rows(feeder, now) {
-  return h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "Bus"), ["a", "b", "c"].map((phase) => h("th", { class: "number" }, `Phase ${phase}`)))),
-    h("tbody", {}, feeder.buses.map((bus) => h("tr", { "data-key": bus.name }, h("td", {}, bus.name), bus.rows.map((row) => {
-      const pu = row === null ? null : now.voltages_pu[row];
-      return h("td", { class: "number" }, pu === null ? "–" : `${level(pu).sign} ${decimal(pu, 4)}`);
-    })))));
+  return h(
+    "table",
+    {},
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        h("th", {}, "Bus"),
+        ["a", "b", "c"].map((phase) => h("th", { class: "number" }, `Phase ${phase}`)),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      feeder.buses.map((bus) =>
+        h(
+          "tr",
+          { "data-key": bus.name },
+          h("td", {}, bus.name),
+          bus.rows.map((row) => {
+            const pu = row === null ? null : now.voltages_pu[row];
+            return h("td", { class: "number" }, pu === null ? "–" : `${level(pu).sign} ${decimal(pu, 4)}`);
+          }),
+        ),
+      ),
+    ),
+  );
 }
 
 function legend() {
-  const key = (/** @type {number} */ pu, /** @type {string} */ text) => h("span", {}, h("i", { class: `swatch ${level(pu).name}` }, level(pu).sign), text);
-  return h("p", { class: "legend" },
-    key(0.89, `below ${decimal(LIMITS.emergencyLow, 2)}`), key(0.93, `below ${decimal(LIMITS.low, 2)}`), key(1, "normal"),
-    key(1.06, `above ${decimal(LIMITS.high, 2)}`), key(1.09, `above ${decimal(LIMITS.emergencyHigh, 2)} pu`), key(0, "no voltage"));
+  const key = (/** @type {number} */ pu, /** @type {string} */ text) =>
+    h("span", {}, h("i", { class: `swatch ${level(pu).name}` }, level(pu).sign), text);
+  return h(
+    "p",
+    { class: "legend" },
+    key(0.89, `below ${decimal(LIMITS.emergencyLow, 2)}`),
+    key(0.93, `below ${decimal(LIMITS.low, 2)}`),
+    key(1, "normal"),
+    key(1.06, `above ${decimal(LIMITS.high, 2)}`),
+    key(1.09, `above ${decimal(LIMITS.emergencyHigh, 2)} pu`),
+    key(0, "no voltage"),
+  );
 }

@@ -10,16 +10,37 @@ const EVERY_MS = 10000;
 const HEIGHT = 240;
 const POINTS = 300;
 /** @type {[string, number][]} */
-const SPANS = [["10 min", 600], ["1 h", 3600], ["6 h", 21600], ["24 h", 86400]];
+const SPANS = [
+  ["10 min", 600],
+  ["1 h", 3600],
+  ["6 h", 21600],
+  ["24 h", 86400],
+];
 /** @type {Record<string, string>} */
-const UNITS = { power: "W", reactive_power: "var", apparent_power: "VA", voltage: "V", current: "A", power_factor: "", frequency: "Hz", energy_import: "Wh", energy_export: "Wh", state_of_charge: "%", tap: "" };
+const UNITS = {
+  power: "W",
+  reactive_power: "var",
+  apparent_power: "VA",
+  voltage: "V",
+  current: "A",
+  power_factor: "",
+  frequency: "Hz",
+  energy_import: "Wh",
+  energy_export: "Wh",
+  state_of_charge: "%",
+  tap: "",
+};
 
 /** @param {import("../hub.js").Hub} hub */
 export function startHistory(hub) {
   const panel = new Panel("history");
   const device = h("select", { "aria-label": "Device" });
   const quantity = h("select", { "aria-label": "Quantity" });
-  const span = h("select", { "aria-label": "Time span" }, SPANS.map(([name, s], i) => h("option", { value: s, selected: i === 0 }, name)));
+  const span = h(
+    "select",
+    { "aria-label": "Time span" },
+    SPANS.map(([name, s], i) => h("option", { value: s, selected: i === 0 }, name)),
+  );
   const place = h("div", { class: "plot" });
   /** @type {any} */
   let plot = null;
@@ -30,7 +51,12 @@ export function startHistory(hub) {
 
   const choices = () => {
     const devices = [...hub.live.readings.keys()].sort();
-    options(device, devices, (id) => Object.values(hub.houses).find((house) => house.device === id)?.name ?? words(id), devices.includes("head") ? "head" : devices[0]);
+    options(
+      device,
+      devices,
+      (id) => Object.values(hub.houses).find((house) => house.device === id)?.name ?? words(id),
+      devices.includes("head") ? "head" : devices[0],
+    );
     const quantities = [...(hub.live.readings.get(device.value)?.keys() ?? [])].sort();
     options(quantity, quantities, words, "power");
   };
@@ -42,7 +68,11 @@ export function startHistory(hub) {
       return;
     }
     place.replaceChildren();
-    plot = new uPlot(settings(quantity.value, Math.max(260, place.clientWidth), () => shown), /** @type {any} */ (data), place);
+    plot = new uPlot(
+      settings(quantity.value, Math.max(260, place.clientWidth), () => shown),
+      /** @type {any} */ (data),
+      place,
+    );
   };
   const soon = repeat(async () => {
     await hub.ready;
@@ -57,8 +87,15 @@ export function startHistory(hub) {
       const until = hub.live.now() / 1000;
       shown = [until - Number(span.value), until];
       const since = new Date(shown[0] * 1000).toISOString();
-      const series = await get(`/api/history?${new URLSearchParams({ device: device.value, quantity: quantity.value, since, points: String(POINTS) })}`);
-      data = [series.at.map((/** @type {string} */ at) => Date.parse(at) / 1000), series.value, series.min, series.max];
+      const series = await get(
+        `/api/history?${new URLSearchParams({ device: device.value, quantity: quantity.value, since, points: String(POINTS) })}`,
+      );
+      data = [
+        series.at.map((/** @type {string} */ at) => Date.parse(at) / 1000),
+        series.value,
+        series.min,
+        series.max,
+      ];
       if (!place.isConnected) panel.body.replaceChildren(place);
       if (!device.isConnected) panel.tools.replaceChildren(device, quantity, span);
       if (plot && data[0].length) plot.setData(data);
@@ -75,9 +112,13 @@ export function startHistory(hub) {
     soon();
   };
   for (const select of [device, quantity, span]) select.addEventListener("change", again);
-  hub.live.onChange(({ first }) => { if (first) soon(); });
+  hub.live.onChange(({ first }) => {
+    if (first) soon();
+  });
   addEventListener("themechange", draw);
-  new ResizeObserver(() => plot?.setSize({ width: Math.max(260, place.clientWidth), height: HEIGHT })).observe(place);
+  new ResizeObserver(() =>
+    plot?.setSize({ width: Math.max(260, place.clientWidth), height: HEIGHT }),
+  ).observe(place);
 }
 
 /** Fill a choice, keeping what is chosen. @param {HTMLSelectElement} select @param {string[]} values @param {(value: string) => string} name @param {string} usual */
@@ -92,7 +133,8 @@ function options(select, values, name, usual) {
 function settings(quantity, width, range) {
   const base = quantity.replace(/_[abc]$/, "");
   const unit = UNITS[base] ?? "";
-  const colour = (/** @type {string} */ name) => getComputedStyle(find("#history")).getPropertyValue(`--${name}`).trim();
+  const colour = (/** @type {string} */ name) =>
+    getComputedStyle(find("#history")).getPropertyValue(`--${name}`).trim();
   const resolved = (/** @type {string} */ name) => {
     const probe = find("#history");
     const before = probe.style.outlineColor;
@@ -102,13 +144,46 @@ function settings(quantity, width, range) {
     return found;
   };
   const [line, grid, text] = [resolved("accent"), resolved("line"), resolved("ink-2")];
-  const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: "12px system-ui" };
+  const axis = {
+    stroke: text,
+    grid: { stroke: grid, width: 1 },
+    ticks: { stroke: grid, width: 1 },
+    font: "12px system-ui",
+  };
   return {
-    width, height: HEIGHT, cursor: { y: false },
+    width,
+    height: HEIGHT,
+    cursor: { y: false },
     scales: { x: { time: true, range } },
-    axes: [{ ...axis, space: 76, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((s) => clock(s * 1000, ticks[1] - ticks[0] < 60)) }, { ...axis, size: 78, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((v) => label(v, unit, ticks)) }],
-    series: [{ label: "Time", value: (/** @type {any} */ _, /** @type {number | null} */ s) => (s === null ? "–" : clock(s * 1000)) }, { label: `${words(quantity)}${unit ? ` in ${unit}` : ""}`, stroke: line, width: 1.8, value: (/** @type {any} */ _, /** @type {number | null} */ v) => (v === null ? "–" : decimal(v, Math.abs(v) < 10 ? 3 : 1)) },
-      { label: "lowest", stroke: "transparent", points: { show: false } }, { label: "highest", stroke: "transparent", points: { show: false } }],
+    axes: [
+      {
+        ...axis,
+        space: 76,
+        values: (/** @type {any} */ _, /** @type {number[]} */ ticks) =>
+          ticks.map((s) => clock(s * 1000, ticks[1] - ticks[0] < 60)),
+      },
+      {
+        ...axis,
+        size: 78,
+        values: (/** @type {any} */ _, /** @type {number[]} */ ticks) =>
+          ticks.map((v) => label(v, unit, ticks)),
+      },
+    ],
+    series: [
+      {
+        label: "Time",
+        value: (/** @type {any} */ _, /** @type {number | null} */ s) => (s === null ? "–" : clock(s * 1000)),
+      },
+      {
+        label: `${words(quantity)}${unit ? ` in ${unit}` : ""}`,
+        stroke: line,
+        width: 1.8,
+        value: (/** @type {any} */ _, /** @type {number | null} */ v) =>
+          v === null ? "–" : decimal(v, Math.abs(v) < 10 ? 3 : 1),
+      },
+      { label: "lowest", stroke: "transparent", points: { show: false } },
+      { label: "highest", stroke: "transparent", points: { show: false } },
+    ],
     bands: [{ series: [3, 2], fill: line.replace("rgb(", "rgba(").replace(")", ", 0.14)") }],
   };
 }
@@ -116,7 +191,8 @@ function settings(quantity, width, range) {
 /** @param {number} value @param {string} unit @param {number[]} ticks */
 function label(value, unit, ticks) {
   const most = Math.max(...ticks.map(Math.abs));
-  const [factor, prefix] = !unit || unit === "%" ? [1, ""] : most >= 1e6 ? [1e6, "M"] : most >= 1e4 ? [1e3, "k"] : [1, ""];
+  const [factor, prefix] =
+    !unit || unit === "%" ? [1, ""] : most >= 1e6 ? [1e6, "M"] : most >= 1e4 ? [1e3, "k"] : [1, ""];
   const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) / factor : 1;
   return `${decimal(value / factor, step >= 1 ? 0 : Math.min(5, Math.ceil(-Math.log10(step))))} ${prefix}${unit}`;
 }

@@ -21,9 +21,15 @@ export function startLog(hub) {
     }
     try {
       const lines = await get(`/api/logs?limit=${LINES}`);
-      panel.show(lines.length
-        ? h("ol", { class: "log", tabindex: "0", "aria-label": "Log, newest first" }, lines.toReversed().map(line))
-        : empty("Nothing yet"));
+      panel.show(
+        lines.length
+          ? h(
+              "ol",
+              { class: "log", tabindex: "0", "aria-label": "Log, newest first" },
+              lines.toReversed().map(line),
+            )
+          : empty("Nothing yet"),
+      );
     } catch (error) {
       panel.failed(error);
     }
@@ -32,6 +38,13 @@ export function startLog(hub) {
 
 /** @param {any} entry */
 function line({ at, level, plugin, message }) {
-  return h("li", { class: KIND[level] ?? "" }, h("time", { datetime: at }, clock(at)), " ",
-    KIND[level] && h("b", {}, `${level} `), plugin && h("b", { class: "muted" }, `${plugin}: `), message);
+  return h(
+    "li",
+    { class: KIND[level] ?? "" },
+    h("time", { datetime: at }, clock(at)),
+    " ",
+    KIND[level] && h("b", {}, `${level} `),
+    plugin && h("b", { class: "muted" }, `${plugin}: `),
+    message,
+  );
 }

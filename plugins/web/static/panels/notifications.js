@@ -26,23 +26,50 @@ export function startNotifications(hub) {
 
   /** @param {any[]} sent */
   function draw(sent) {
-    panel.show(sent.length
-      ? h("div", { class: "messages", tabindex: "0", role: "region", "aria-labelledby": "notifications-title" }, merged(sent).slice(0, SHOWN).map(item))
-      : empty("No message yet", "When a fault is found, substation and homeowner are told here and on their channels."));
+    panel.show(
+      sent.length
+        ? h(
+            "div",
+            { class: "messages", tabindex: "0", role: "region", "aria-labelledby": "notifications-title" },
+            merged(sent).slice(0, SHOWN).map(item),
+          )
+        : empty(
+            "No message yet",
+            "When a fault is found, substation and homeowner are told here and on their channels.",
+          ),
+    );
   }
 
   /** @param {any} message */
   function item(message) {
-    return h("article", { class: "message", "data-key": `${message.at}${message.audience}` },
-      h("div", { class: "row" },
-        h("strong", {}, message.audience === "substation" ? "To the substation" : `To ${hub.nameOf(message.audience)}`),
-        h("time", { class: "when", datetime: message.at }, clock(message.at))),
+    return h(
+      "article",
+      { class: "message", "data-key": `${message.at}${message.audience}` },
+      h(
+        "div",
+        { class: "row" },
+        h(
+          "strong",
+          {},
+          message.audience === "substation" ? "To the substation" : `To ${hub.nameOf(message.audience)}`,
+        ),
+        h("time", { class: "when", datetime: message.at }, clock(message.at)),
+      ),
       h("p", {}, withLink(message.text, message.link)),
-      h("p", { class: "muted small" }, message.channels.map((/** @type {any} */ c) => `${c.channel}: ${c.status}`).join(" · ")));
+      h(
+        "p",
+        { class: "muted small" },
+        message.channels.map((/** @type {any} */ c) => `${c.channel}: ${c.status}`).join(" · "),
+      ),
+    );
   }
 
-  hub.onState(() => { if (!panel.body.querySelector(".message")) soon(); });
-  hub.live.onChange(({ events }) => { if (events.some((event) => event.topic.startsWith("notification/"))) soon(); });
+  hub.onState(() => {
+    if (!panel.body.querySelector(".message")) soon();
+  });
+  hub.live.onChange(({ events }) => {
+    if (events.some((event) => event.topic.startsWith("notification/"))) soon();
+  });
 }
 
 /** One entry per message, with its channels. @param {any[]} sent */

@@ -16,7 +16,13 @@ export function startScenarios(hub) {
     if (!scenarios.length) return;
     const told = hub.live.events.findLast((event) => event.topic.startsWith("scenario/"))?.scenario;
     const running = busy(hub, scenarios);
-    panel.show(h("ul", { class: "list" }, scenarios.map(({ id, title }) => item(id, title, lastRun(hub, id), running, id === told))));
+    panel.show(
+      h(
+        "ul",
+        { class: "list" },
+        scenarios.map(({ id, title }) => item(id, title, lastRun(hub, id), running, id === told)),
+      ),
+    );
     const steps = panel.body.querySelector(".narration");
     if (steps && running) steps.scrollTop = steps.scrollHeight;
   });
@@ -35,7 +41,9 @@ export function startScenarios(hub) {
   });
   on(panel.body, "click", "[data-run]", (button) => {
     const id = button.dataset.run ?? "";
-    post(`/api/scenarios/${encodeURIComponent(id)}/run`).catch((error) => toast(`Not started: ${error.message}`, "bad"));
+    post(`/api/scenarios/${encodeURIComponent(id)}/run`).catch((error) =>
+      toast(`Not started: ${error.message}`, "bad"),
+    );
   });
 }
 
@@ -54,12 +62,43 @@ function busy(hub, scenarios) {
 /** @param {string} id @param {string} title @param {any[]} steps @param {string | null} running @param {boolean} told whether to show its steps */
 function item(id, title, steps, running, told) {
   const end = steps.at(-1);
-  const state = !end ? null : !end.last ? ["info", "running"] : end.outcome === "passed" ? ["good", "passed"] : ["bad", "failed"];
-  return h("li", { "data-key": id },
-    h("div", { class: "row" },
+  const state = !end
+    ? null
+    : !end.last
+      ? ["info", "running"]
+      : end.outcome === "passed"
+        ? ["good", "passed"]
+        : ["bad", "failed"];
+  return h(
+    "li",
+    { "data-key": id },
+    h(
+      "div",
+      { class: "row" },
       h("div", {}, h("strong", {}, title), " ", state && h("span", { class: `pill ${state[0]}` }, state[1])),
-      h("button", { class: "small", "data-run": id, disabled: running !== null, "aria-label": `Run scenario: ${title}` }, running === id ? "Running" : "Run")),
-    told && h("ol", { class: "narration", tabindex: "0", "aria-label": `Steps: ${title}` }, steps.map((step) => h("li", {},
-      h("span", { class: "when" }, `${decimal(step.elapsed_s, 1)} s`),
-      h("span", { class: step.last ? step.outcome : "" }, step.text)))));
+      h(
+        "button",
+        {
+          class: "small",
+          "data-run": id,
+          disabled: running !== null,
+          "aria-label": `Run scenario: ${title}`,
+        },
+        running === id ? "Running" : "Run",
+      ),
+    ),
+    told &&
+      h(
+        "ol",
+        { class: "narration", tabindex: "0", "aria-label": `Steps: ${title}` },
+        steps.map((step) =>
+          h(
+            "li",
+            {},
+            h("span", { class: "when" }, `${decimal(step.elapsed_s, 1)} s`),
+            h("span", { class: step.last ? step.outcome : "" }, step.text),
+          ),
+        ),
+      ),
+  );
 }
