@@ -28,7 +28,7 @@ def check_plugins(config: HubConfig, loader: Loader) -> Outcome:
         context = CheckContext(config.houses, config.path.parent.absolute(), name)
         try:
             found = cls.check(spec.config, context)
-        except Exception as error:  # a plugin's check is a stranger's code
+        except (Exception, SystemExit) as error:  # a plugin's check is a stranger's code
             found = [f"its check failed: {describe(error)}"]
         outcome.problems += [f"{config.path.name}: plugins.{name}: {text}" for text in found]
         outcome.unchecked += [f"plugins.{name}: {text}" for text in context.unchecked]

@@ -9,21 +9,30 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.encoding import encode, plain
 from hub.errors import HubError
 from hub.messages import Command, CommandStatus, Message, ScenarioStep
+from hub.supervisor import describe
 
 if TYPE_CHECKING:
     from hub.core import Hub
 
 FILE = "control.json"
 MAX_LINE = 1 << 20
+#: A client that does not take its answer within this time is hung up on.
+DRAIN_S = 10.0
+#: A scenario that tells nothing for so long has died.
+SILENCE_S = 300.0
+
+log = logging.getLogger("hub.control")
 
 
 class NotRunning(HubError):
@@ -44,10 +53,13 @@ class ControlServer:
         port = self._server.sockets[0].getsockname()[1]
         path = self._hub.data_dir / FILE
         temporary = path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"port": port, "token": self._token, "pid": os.getpid()}, file)
-        temporary.replace(path)
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump({"port": port, "token": self._token, "pid": os.getpid()}, file)
+            temporary.replace(path)
+        except OSError as error:
+            raise HubError(f"cannot write {path}: {error.strerror}") from None
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -55,7 +67,8 @@ class ControlServer:
             for task in tuple(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            (self._hub.data_dir / FILE).unlink(missing_ok=True)
+            with suppress(OSError):
+                (self._hub.data_dir / FILE).unlink(missing_ok=True)
             self._server = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,20 +91,22 @@ class ControlServer:
 
         try:
             request = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if not isinstance(request, dict) or not hmac.compare_digest(
-            str(request.get("token", "")), self._token
+            str(request.get("token", "")).encode(errors="replace"), self._token.encode()
         ):
             say({"error": "not allowed"})
             return
         try:
             await self._do(request, say, writer)
-        except HubError as error:
+        except (HubError, ConnectionError) as error:
             say({"error": str(error)})
-        except KeyError as error:
-            say({"error": f"the request lacks {error}"})
-        await writer.drain()
+        except Exception as error:  # what a plugin raised while it answered
+            log.error("a request from the command line failed", exc_info=error)
+            say({"error": describe(error)})
+        async with asyncio.timeout(DRAIN_S):
+            await writer.drain()
 
     async def _do(
         self,
@@ -105,16 +120,19 @@ class ControlServer:
             case "reload":
                 say(await self._hub.reload())
             case "probe":
-                say({"figures": await self._probe(str(request["plugin"]))})
+                say({"figures": await self._probe(_text(request, "plugin"))})
             case "ask":
-                answer = await self._hub.services.ask(request["service"], request.get("request"))
-                say({"answer": answer})
+                service = _text(request, "service")
+                say({"answer": await self._hub.services.ask(service, request.get("request"))})
             case "send":
-                command = Command(request["target"], request["action"], request.get("args") or {})
+                args = request.get("args") or {}
+                if not isinstance(args, dict):
+                    raise HubError(f"'args' must be an object, not {args!r}")
+                command = Command(_text(request, "target"), _text(request, "action"), args)
                 result = await self._hub.commands.send(command)
                 say({"status": result.status, "reason": result.reason, "data": result.data})
             case "scenario":
-                await self._scenario(str(request["scenario"]), say, writer)
+                await self._scenario(_text(request, "scenario"), say, writer)
             case other:
                 say({"error": f"unknown request {other!r}"})
 
@@ -146,7 +164,7 @@ class ControlServer:
                 raise HubError(result.reason)
             run = result.data.get("run")
             while True:
-                step = await steps.get()
+                step = await self._next_step(steps, name)
                 if isinstance(step, ScenarioStep) and step.run == run:
                     say(encode(step))
                     await writer.drain()
@@ -154,6 +172,21 @@ class ControlServer:
                         return
         finally:
             subscription.close()
+
+    @staticmethod
+    async def _next_step(steps: asyncio.Queue[Message], name: str) -> Message:
+        try:
+            async with asyncio.timeout(SILENCE_S):
+                return await steps.get()
+        except TimeoutError:
+            raise HubError(f"scenario {name!r} has been silent for {SILENCE_S:g} s") from None
+
+
+def _text(request: Mapping[str, Any], key: str) -> str:
+    value = request.get(key)
+    if not isinstance(value, str) or not value:
+        raise HubError(f"the request lacks {key!r}")
+    return value
 
 
 # -- the other side -------------------------------------------------------------------------------
@@ -165,16 +198,25 @@ async def ask_hub(data_dir: Path, request: Mapping[str, Any]) -> AsyncIterator[d
     Raises `NotRunning` if there is none and `HubError` with what the hub said went wrong.
     """
     reader, writer, token = await _open(data_dir)
+    answered = False
     try:
         writer.write(json.dumps({**request, "token": token}).encode() + b"\n")
         await writer.drain()
         while line := await reader.readline():
             answer = json.loads(line)
+            if not isinstance(answer, dict):
+                raise ValueError("no object")
             if "error" in answer:
                 raise HubError(answer["error"])
+            answered = True
             yield answer
+    except (OSError, ValueError) as error:
+        what = f"what {data_dir / FILE} leads to is no hub, or it ended"
+        raise HubError(f"{what}: {error!r}") from None
     finally:
         writer.close()
+    if not answered:
+        raise HubError("the hub ended before it answered")
 
 
 async def _open(data_dir: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:

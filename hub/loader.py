@@ -69,7 +69,7 @@ class Loader:
         hook = getattr(module, "hub_plugin_types", None)
         if hook is None:
             return
-        for type_name, cls in hook().items():
+        for type_name, cls in _offered(name, hook):
             if not (isinstance(cls, type) and issubclass(cls, Plugin)):
                 raise PluginLoadError(
                     f"plugin {name!r}: hub_plugin_types gives {cls!r} for {type_name!r}, "
@@ -171,11 +171,19 @@ def _guarded(name: str, load: Callable[[], Any]) -> ModuleType:
         return module
     except PluginLoadError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = _where(error)
         raise PluginLoadError(
             f"plugin {name!r} cannot be loaded: {type(error).__name__}: {error}{where}"
         ) from error
+
+
+def _offered(name: str, hook: Callable[[], Any]) -> list[tuple[str, Any]]:
+    try:
+        return list(hook().items())
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}{_where(error)}"
+        raise PluginLoadError(f"plugin {name!r}: hub_plugin_types raised {what}") from error
 
 
 def _where(error: BaseException) -> str:

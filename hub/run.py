@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -22,6 +24,8 @@ log = logging.getLogger("hub")
 
 #: Plugins that have not settled by then are named while the hub goes on.
 READY_WAIT_S = 60.0
+#: Threads that still work so long after the end are left behind.
+THREAD_WAIT_S = 2.0
 
 
 def run(config: HubConfig, loader: Loader, *, safe: bool) -> int:
@@ -30,7 +34,23 @@ def run(config: HubConfig, loader: Loader, *, safe: bool) -> int:
     handle = logs.setup(section.level, section.levels, section.format, sys.stderr, config.secrets)
     for warning in config.warnings:
         log.warning("%s", warning)
-    return asyncio.run(_run(config, loader, handle, safe))
+    status = asyncio.run(_run(config, loader, handle, safe))
+    leave_behind_threads(status)
+    return status
+
+
+def leave_behind_threads(status: int) -> None:
+    """Exit at once if a plugin's thread still works; Python would wait for it, for ever."""
+    deadline_s = time.monotonic() + THREAD_WAIT_S
+    for thread in threading.enumerate():
+        if thread is threading.current_thread() or thread.daemon:
+            continue
+        thread.join(max(0.0, deadline_s - time.monotonic()))
+        if thread.is_alive():
+            log.warning("thread %s does not end; left behind", thread.name)
+            logging.shutdown()
+            sys.stdout.flush()
+            os._exit(status)
 
 
 async def _run(config: HubConfig, loader: Loader, log_handle: logs.LogHandle, safe: bool) -> int:
@@ -50,8 +70,16 @@ async def _run(config: HubConfig, loader: Loader, log_handle: logs.LogHandle, sa
     hub.on_config = on_config
     hub.services.register("hub/log", recent, "hub")
     control = ControlServer(hub)
+
+    def end() -> None:
+        if ended.is_set():
+            log.warning("told twice to stop: left at once")
+            logging.shutdown()
+            os._exit(1)
+        ended.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, end)
     reloads: set[asyncio.Task[object]] = set()
 
     def reload() -> None:

@@ -65,7 +65,7 @@ class Job:
             self._running = False
 
 
-class Grid(BaseTrigger):
+class Grid(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     """Fires at `start` and every `period` after it, on that grid whatever happens to the clock.
 
     APScheduler's own interval trigger names every moment that was missed, one by one: after a

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hub.errors import Unavailable
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, MetaData
 
@@ -104,7 +106,10 @@ class Database:
         it raises.
 
         Once begun it is carried through, even if whoever waits for it is cancelled meanwhile.
+        Raises `Unavailable` once the database is closed.
         """
+        if self._closed:
+            raise Unavailable("the database is closed: the hub has stopped")
         return await asyncio.shield(
             asyncio.get_running_loop().run_in_executor(self._thread, self._transact, function)
         )

@@ -61,15 +61,19 @@ async def running(
 ) -> AsyncIterator[Hub]:
     """Run a hub for the length of the block. Its plugins may still be starting: `hub.settled`."""
     hub = make_hub(folder, text, types=types, safe=safe)
-    await hub.start()
     try:
+        await hub.start()
         yield hub
     finally:
         await hub.stop()
 
 
 class Recording:
-    """Keeps what was published under a topic filter and waits for more."""
+    """Keeps what was published under a topic filter from now on, and waits for more.
+
+    It is a subscriber as any other: of readings and states it keeps what it had time for, the
+    newest of each topic; of all other messages, every one.
+    """
 
     def __init__(self, hub: Hub, topic_filter: str = "#") -> None:
         self.messages: list[Message] = []

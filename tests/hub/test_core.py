@@ -151,3 +151,127 @@ async def test_without_a_hub_the_door_says_so(tmp_path: Path):
     with pytest.raises(NotRunning, match="no hub is running on"):
         async for _ in ask_hub(tmp_path, {"do": "state"}):
             pass
+
+
+class Odd(TYPES["steady"]):  # type: ignore[misc]
+    """Its probe and its service raise; its scenario tells nothing."""
+
+    async def start(self, ctx: Any) -> None:
+        async def run(_: object) -> dict[str, Any]:
+            return {"run": "r"}
+
+        ctx.serve("odd", self.probe)
+        ctx.handle("scenario/silent", run)
+
+    async def probe(self, _: object = None) -> dict[str, Any]:
+        raise KeyError("volts")
+
+
+@pytest.fixture
+async def odd_hub(tmp_path: Path) -> AsyncIterator[Hub]:
+    async with running(tmp_path, "plugins:\n  x: {use: odd}\n", types={"odd": Odd}) as hub:
+        control = ControlServer(hub)
+        await control.start()
+        await hub.settled()
+        yield hub
+        await control.stop()
+        await control.stop()
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"do": "probe", "plugin": "x"}, "KeyError: 'volts' at test_core.py:"),
+        ({"do": "ask", "service": "odd"}, "KeyError: 'volts' at test_core.py:"),
+        ({"do": "ask", "service": ["odd"]}, "the request lacks 'service'"),
+        ({"do": "send", "target": 1, "action": "x"}, "the request lacks 'target'"),
+        ({"do": "send", "target": "a", "action": "x", "args": "y"}, "'args' must be an object"),
+        ({"do": "scenario", "scenario": "silent"}, "has been silent for 0.05 s"),
+    ],
+)
+async def test_the_door_tells_what_a_plugin_raised(
+    odd_hub: Hub, request_: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hub.control.SILENCE_S", 0.05)
+    with pytest.raises(HubError) as caught:
+        await all_of(odd_hub, request_)
+    assert message in str(caught.value)
+    assert len(odd_hub.bus.subscriptions) == 0
+
+
+async def test_a_token_of_any_letters_is_refused(hub: Hub, caplog: pytest.LogCaptureFixture):
+    path = hub.data_dir / FILE
+    door = json.loads(path.read_text())
+    path.write_text(json.dumps({**door, "token": "gu\u00e9ss\ud800"}))
+    with pytest.raises(HubError, match="not allowed"):
+        await all_of(hub, {"do": "state"})
+    assert caplog.text == ""
+
+
+async def test_a_request_nested_without_end_is_dropped(hub: Hub):
+    door = json.loads((hub.data_dir / FILE).read_text())
+    reader, writer = await asyncio.open_connection("127.0.0.1", door["port"])
+    writer.write(b"[" * 500_000 + b"\n")
+    assert await reader.read() == b""
+    writer.close()
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"[]\n"])
+async def test_another_program_on_a_dead_hubs_port_is_no_hub(tmp_path: Path, answer: bytes):
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    (tmp_path / FILE).write_text(json.dumps({"port": port, "token": "x"}))
+    with pytest.raises(HubError, match="no hub|ended before"):
+        async for _ in ask_hub(tmp_path, {"do": "state"}):
+            pass
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_data_directory_that_cannot_be_is_one_clear_line(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    hub = make_hub(tmp_path, f"hub: {{data_dir: {tmp_path}/file/sub}}\n" + TWO, types=TYPES)
+    with pytest.raises(HubError, match=r"cannot write in .*/file/sub: Not a directory; make it"):
+        await hub.start()
+    await hub.stop()
+
+
+async def test_a_door_that_cannot_be_written_is_one_clear_line(tmp_path: Path):
+    async with running(tmp_path, TWO, types=TYPES) as hub:
+        (hub.data_dir / "control.new").mkdir()
+        control = ControlServer(hub)
+        with pytest.raises(HubError, match=r"cannot write .*control\.json: Is a directory"):
+            await control.start()
+        await control.stop()
+
+
+async def test_a_thousand_meters_are_no_flood_and_a_stall_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with running(tmp_path, TWO, types=TYPES) as hub:
+        await hub.settled()
+        await hub.scheduler.stop()
+        context = hub.plugins["a"].context
+        assert context is not None
+        for elapsed_s, published, state in (
+            (1.0, 8_000, "ONLINE"),
+            (10.0, 100_000, "ONLINE"),  # ten seconds of meters at once, after a stall
+            (1.0, 25_000, "DEGRADED"),
+            (1.0, 60_000, "DEGRADED"),
+            (1.0, 60_000, "DEGRADED"),
+        ):
+            hub._counted_s -= elapsed_s
+            context.published += published
+            await hub._health()
+            assert str(hub.plugins["a"].state) == state, published
+        hub._counted_s -= 1.0
+        context.published += 60_000
+        await hub._health()
+        await asyncio.sleep(0)
+        await hub.plugins["a"]._task  # type: ignore[misc]
+        assert hub.plugins["a"].state is PluginState.FAILED

@@ -127,3 +127,22 @@ async def test_the_example_of_the_documentation_runs(tmp_path: Path):
     async with running(tmp_path, text) as hub:
         await hub.settled()
         assert hub.plugins["light"].state is PluginState.ONLINE
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("raise SystemExit(3)", r"cannot be loaded: SystemExit: 3 \(.*bad\.py:1\)"),
+        (
+            "from hub.api import hookimpl\n@hookimpl\ndef hub_plugin_types():\n    return 1 / 0\n",
+            r"hub_plugin_types raised ZeroDivisionError: division by zero \(.*bad\.py:4\)",
+        ),
+    ],
+)
+def test_code_that_exits_or_raises_while_it_is_loaded_is_one_sentence(
+    tmp_path: Path, code: str, message: str
+):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/bad.py").write_text(code)
+    with pytest.raises(PluginLoadError, match=message):
+        Loader(tmp_path).resolve("bad")

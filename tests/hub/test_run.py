@@ -128,3 +128,88 @@ def test_a_second_hub_in_the_folder_says_why_it_does_not_start(hub: Running):
     assert done.returncode == 1
     assert "another hub is running on" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+STUCK = """
+import asyncio, signal, time
+from hub.api import Context, Plugin, hookimpl
+
+class Stuck(Plugin):
+    async def start(self, ctx: Context) -> None:
+        ctx.every(3600, self.work, now=True)
+        self.ctx = ctx
+
+    async def work(self) -> None:
+        self.ctx.log.info("works")
+        await self.ctx.run_blocking(time.sleep, 300)
+
+class Slow(Plugin):
+    async def start(self, ctx: Context) -> None:
+        self.ctx = ctx
+
+    async def stop(self) -> None:
+        self.ctx.log.info("stops")
+        await asyncio.Event().wait()
+
+@hookimpl
+def hub_plugin_types():
+    return {"stuck": Stuck, "stuck/slow": Slow}
+"""
+
+
+@pytest.fixture
+def stuck_folder(tmp_path: Path) -> Path:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/stuck.py").write_text(STUCK.replace('"stuck/slow"', '"slow"'))
+    return tmp_path
+
+
+def test_a_thread_that_hangs_does_not_keep_the_process(stuck_folder: Path):
+    (stuck_folder / "hub.yaml").write_text("plugins:\n  a: {use: stuck}\n")
+    hub = Running(stuck_folder)
+    try:
+        hub.until("works")
+        hub.process.send_signal(signal.SIGTERM)
+        hub.until("thread plugin-a_0 does not end; left behind")
+        assert hub.process.wait(20) == 0
+    finally:
+        hub.process.kill()
+        hub.process.communicate()
+
+
+def test_a_second_signal_ends_it_at_once(stuck_folder: Path):
+    (stuck_folder / "hub.yaml").write_text("plugins:\n  a: {use: stuck/slow}\n")
+    hub = Running(stuck_folder)
+    try:
+        hub.until("1 of 1 plugins online")
+        hub.process.send_signal(signal.SIGINT)
+        hub.until("stops")
+        hub.process.send_signal(signal.SIGINT)
+        hub.until("told twice to stop")
+        assert hub.process.wait(20) == 1
+    finally:
+        hub.process.kill()
+        hub.process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "line"),
+    [
+        ("hub: {data_dir: hub.yaml/sub}\nplugins: {}\n", 1, "cannot write in"),
+        (None, 2, "hub.yaml"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_one_line(
+    tmp_path: Path, text: str | None, status: int, line: str
+):
+    path = tmp_path / "hub.yaml"
+    if text is None:
+        path.mkdir()
+    else:
+        path.write_text(text)
+    done = subprocess.run(
+        [*HUB, "run", "-c", str(path)],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, len(done.stderr.splitlines())) == (status, 1), done.stderr
+    assert line in done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, func, insert, select
 
+from hub.errors import Unavailable
 from hub.store import Database
 
 TABLES = MetaData()
@@ -46,3 +47,10 @@ async def test_what_was_committed_is_there_for_another_process(tmp_path: Path):
     with sqlite3.connect(tmp_path / "x.db") as other:
         assert other.execute("SELECT id FROM items").fetchall() == [(7,)]
     await database.close()
+
+
+async def test_a_closed_database_says_so(tmp_path: Path):
+    database = Database.sqlite(tmp_path / "x.db", durable=True)
+    await database.close()
+    with pytest.raises(Unavailable, match="the hub has stopped"):
+        await database.create(TABLES)
