@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +54,7 @@ class Bench:
     ledger: Database
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    made: list[ChainMarket] = field(default_factory=list)
 
     def settings(self) -> ChainSettings:
         return ChainSettings(
@@ -72,11 +73,7 @@ class Bench:
     async def open(self, settings: ChainSettings | None = None) -> ChainMarket:
         """A market that is open; close it."""
         market = self.make(settings)
-        try:
-            await market.open()
-        except BaseException:
-            await market.close()
-            raise
+        await market.open()
         return market
 
     def make(self, settings: ChainSettings | None = None) -> ChainMarket:
@@ -85,12 +82,17 @@ class Bench:
             self.ledger, self.now, self.sleep, asyncio.Lock, logging.getLogger("test"),
             asyncio.to_thread,
         )  # fmt: skip
-        return ChainMarket(settings or self.settings(), compiled, surroundings)
+        market = ChainMarket(settings or self.settings(), compiled, surroundings)
+        self.made.append(market)
+        return market
 
 
 @pytest.fixture
 async def bench(node: AnvilNode, tmp_path: Path) -> AsyncIterator[Bench]:
     ledger = Database.sqlite(tmp_path / "ledger.db", durable=True)
     await ledger.create(metadata)
-    yield Bench(node, ledger)
+    bench = Bench(node, ledger)
+    yield bench
+    for market in bench.made:  # also where a test failed before it came to that
+        await market.close()
     await ledger.close()

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -78,19 +80,21 @@ async def trade(house: ClearingHouse, clock: Clock, number: int) -> None:
     assert await house.clear() is not None
 
 
-def meter(house: ClearingHouse, start_ms: int, kilowatt: float) -> None:
-    for name, quantity in (("house1", "energy_import"), ("house2", "energy_export")):
+def meter(house: ClearingHouse, start_ms: int, kilowatt: float, *, taken: float = 1.0) -> None:
+    """Readings around a window: house2 exports, house1 imports a part of it."""
+    for name, quantity, part in (
+        ("house1", "energy_import", taken),
+        ("house2", "energy_export", 1.0),
+    ):
         for second in range(-1, 4):
-            energy_wh = 5000 + kilowatt * 1000 * second / 3600
+            energy_wh = 5000 + part * kilowatt * 1000 * second / 3600
             at_ms = start_ms + second * 1000
             house.plan.meters.add(name, quantity, at_ms, energy_wh)
             other = "energy_export" if quantity == "energy_import" else "energy_import"
             house.plan.meters.add(name, other, at_ms, 1.0)
 
 
-async def test_a_trade_that_returns_after_a_reorganisation_keeps_its_window_and_is_told_once(
-    bench: Bench,
-):
+async def test_a_trade_taken_back_by_a_reorganisation_is_matched_again(bench: Bench):
     clock = Clock()
     market = await bench.open()
     house, ear = await open_house(bench, market, clock)
@@ -100,9 +104,46 @@ async def test_a_trade_that_returns_after_a_reorganisation_keeps_its_window_and_
     for _ in range(3):
         await house.poll()
         await market.retry_pending()
-    assert ear.said.count("OrderPlaced") == 2
+    assert ear.said.count("not TradeMatched") == 1
+    assert ear.said.count("TradeMatched") == 2
     assert len(house.book.pending) == 1
     assert house.book.pending[0].id == window.trade_id
+    await market.close()
+
+
+async def test_what_a_killed_chain_gets_back_is_not_told_again_and_keeps_its_window(bench: Bench):
+    clock = Clock()
+    market = await bench.open()
+    house, ear = await open_house(bench, market, clock)
+    await trade(house, clock, 1)
+    [window] = ear.windows
+    os.kill(bench.node.pid or 0, signal.SIGKILL)
+    bench.node.wait_for_end()
+    await market.close()
+    bench.node.start()
+    market = await bench.open()
+    assert (await market.chain.head()).number == house.head.number
+    again, ear = await open_house(bench, market, clock)
+    assert ear.said == []
+    assert [(w.trade_id, w.start_ms) for w in ear.windows] == [(window.trade_id, window.start_ms)]
+    assert [t.id for t in again.book.pending] == [window.trade_id]
+    await market.close()
+
+
+async def test_a_buyer_that_does_not_take_what_was_delivered_is_at_fault(bench: Bench):
+    clock = Clock()
+    market = await bench.open()
+    house, ear = await open_house(bench, market, clock)
+    await trade(house, clock, 1)
+    [window] = ear.windows
+    meter(house, window.start_ms, 3600, taken=0.4)
+    clock.ms = window.end_ms + 2000
+    rpc(bench.node.url, "evm_increaseTime", 5)
+    await house.settle()
+    settled = house.book.trades[window.trade_id]
+    assert (window.delivered_wh, window.received_wh, settled.paid_wh) == (1000, 400, 400)
+    assert house.book.strikes == {house.parties["house1"].address: 1}
+    assert int(await market.chain.call("strikes", house.parties["house1"].address)) == 1
     await market.close()
 
 

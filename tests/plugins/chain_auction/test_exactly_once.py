@@ -107,6 +107,30 @@ async def test_what_was_sent_while_the_chain_is_away_is_sent_when_it_is_back(
     await market.close()
 
 
+async def test_an_order_after_one_that_waits_to_be_sent_gets_the_next_nonce(
+    bench: Bench, monkeypatch: Any
+):
+    settings = bench.settings()
+    market = await bench.open(
+        replace(settings, sender=replace(settings.sender, receipt_timeout_s=0.05))
+    )
+    send = market.chain.send
+
+    async def away(_raw: bytes) -> None:
+        raise Unreachable("the chain's node does not answer")
+
+    monkeypatch.setattr(market.chain, "send", away)
+    with pytest.raises(StillPending):
+        await bid(market, "order:1")
+    monkeypatch.setattr(market.chain, "send", send)
+    with pytest.raises(StillPending):  # it waits for the first
+        await bid(market, "order:2")
+    await market._sender.resume()
+    assert (await bid(market, "order:1")).order_id == 1
+    assert (await bid(market, "order:2")).order_id == 2
+    await market.close()
+
+
 async def test_a_refusal_is_a_sentence_and_uses_up_no_nonce(bench: Bench):
     market = await bench.open()
     with pytest.raises(Refused, match=r"0\.0001000000001 ETH/kWh is not a whole number of price"):
