@@ -165,7 +165,12 @@ def _builtin_dir() -> Path:
 
 
 def _guarded(name: str, load: Callable[[], Any]) -> ModuleType:
-    """Import a plugin's code; what it raises becomes one sentence with file and line."""
+    """Import a plugin's code; what it raises becomes one sentence with file and line.
+
+    Some packages raise the recursion limit when they are imported; with a hundred thousand levels,
+    deeply nested JSON from a stranger would overflow the stack and end the process.
+    """
+    limit = sys.getrecursionlimit()
     try:
         module: ModuleType = load()
         return module
@@ -176,6 +181,8 @@ def _guarded(name: str, load: Callable[[], Any]) -> ModuleType:
         raise PluginLoadError(
             f"plugin {name!r} cannot be loaded: {type(error).__name__}: {error}{where}"
         ) from error
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _offered(name: str, hook: Callable[[], Any]) -> list[tuple[str, Any]]:

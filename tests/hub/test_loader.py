@@ -74,6 +74,13 @@ def test_a_plugin_installed_as_a_package_is_found_by_its_entry_point(tmp_path: P
     assert done.stdout.strip() == "hello from hello_package", done.stderr
 
 
+def test_a_plugin_cannot_raise_the_recursion_limit(tmp_path: Path):
+    write(tmp_path / "plugins/deep.py", "import sys\nsys.setrecursionlimit(100_000)\n" + PLUGIN)
+    before = sys.getrecursionlimit()
+    assert Loader(tmp_path).load("deep")
+    assert sys.getrecursionlimit() == before
+
+
 def test_an_unknown_type_is_none_and_known_types_are_listed_without_importing(tmp_path: Path):
     write(tmp_path / "plugins/broken.py", "raise RuntimeError")
     loader = Loader(tmp_path)
