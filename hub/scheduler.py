@@ -11,6 +11,7 @@ import asyncio
 import heapq
 import itertools
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -27,6 +28,11 @@ from hub.clock import Clock
 from hub.virtual import VirtualLoop
 
 log = logging.getLogger("hub.scheduler")
+
+#: The wall clock is compared with the machine's own this often.
+CLOCK_CHECK_S = 1.0
+#: A smaller correction is waited for.
+SET_BACK_S = 2.0
 
 JobFunction = Callable[[], Awaitable[None]]
 
@@ -125,6 +131,7 @@ class WallScheduler(Scheduler):
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True}
         )
         self._runs: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.Task[None] | None = None
 
     def add(
         self, name: str, function: JobFunction, trigger: BaseTrigger, *, now: bool = False
@@ -144,8 +151,27 @@ class WallScheduler(Scheduler):
 
     def start(self) -> None:
         self._scheduler.start()
+        self._watch = asyncio.get_running_loop().create_task(self._watch_clock(), name="clock")
+
+    async def _watch_clock(self) -> None:
+        """See when the wall clock is set back, as a board without a battery does after its boot."""
+        ahead_s = time.time() - time.monotonic()
+        while True:
+            await asyncio.sleep(CLOCK_CHECK_S)
+            before_s, ahead_s = ahead_s, time.time() - time.monotonic()
+            if ahead_s < before_s - SET_BACK_S:
+                log.warning("the clock was set back by %.0f s", before_s - ahead_s)
+                self.resume_after_set_back(datetime.now(UTC))
+
+    def resume_after_set_back(self, now: datetime) -> None:
+        """Fire periodic jobs now; they would wait until the clock is where it was."""
+        for scheduled in self._scheduler.get_jobs():
+            if isinstance(scheduled.trigger, Grid):
+                scheduled.modify(next_run_time=now)
 
     async def stop(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
         if not self._scheduler.running:
             return
         self._scheduler.pause()

@@ -242,6 +242,9 @@ async def test_hostile_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPa
         bus.publish(reading("house1", number))
     assert len(bus._last) <= 100
     assert len(bus._routes) <= 100
+    for number in range(60):  # what was heard lately is forgotten last
+        bus.publish(reading(f"more{number}"))
+    assert all(bus.last(f"reading/more{number}/power") for number in range(10, 60))
     assert bus.last("reading/house1/power").message.value == 999  # type: ignore[union-attr]
     assert len(bus.refused) == 11
     assert sum(bus.refused.values()) == 1_000

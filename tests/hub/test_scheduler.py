@@ -144,3 +144,31 @@ async def test_the_end_cancels_the_runs_under_way():
         await begun.wait()
         await scheduler.stop()
     assert ended.is_set()
+
+
+async def test_a_clock_that_is_set_back_does_not_silence_the_jobs(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """The clock stood an hour ahead when the job was made, and is then corrected."""
+    monkeypatch.setattr("hub.scheduler.CLOCK_CHECK_S", 0.001)
+    moments = iter((3600.0, 3600.0, 0.0))
+
+    class Time:
+        monotonic = staticmethod(lambda: 0.0)
+        time = staticmethod(lambda: next(moments, 0.0))
+
+    monkeypatch.setattr("hub.scheduler.time", Time)
+    scheduler = WallScheduler()
+    scheduler.start()
+    fired = asyncio.Event()
+
+    async def note() -> None:
+        fired.set()
+
+    scheduler.add("steady", note, interval(1, datetime.now(UTC) + timedelta(hours=1)))
+    appointment = scheduler.add("once", note, once(datetime.now(UTC) + timedelta(hours=2)))
+    async with asyncio.timeout(20):
+        await fired.wait()
+    assert "the clock was set back by 3600 s" in caplog.text
+    assert appointment.runs == 0
+    await scheduler.stop()
