@@ -199,10 +199,9 @@ class Bus:
             self._spread(message)
 
     def _remember(self, topic: str, message: Message, now: datetime) -> None:
-        last = self._last
-        if len(last) >= MAX_TOPICS and topic not in last:
+        if len(self._last) >= MAX_TOPICS and topic not in self._last:
             self._forget_oldest()
-        last[topic] = (message, now)
+        self._last[topic] = (message, now)
 
     def _forget_oldest(self) -> None:
         """Drop the half that was silent longest: topics are made of names from outside."""
