@@ -292,6 +292,21 @@ contract MatchTest is MarketTest {
         eq(market.round(1).mcp, 4500 * TICK);
     }
 
+    /// @dev The page ends while dead bids are taken off, with an ask split; then no bid is left.
+    function test_Pages_SplitAskWithNoBidLeft() public {
+        uint256 b = bid(ALICE, 60, 2);
+        for (uint256 i = 0; i < 8; ++i) bidUntil(CAROL, 50, 1, START + 10);
+        uint256 a = ask(BOB, 40, 9);
+        vm.warp(START + 10);
+        matched(1, 1, 0);
+        yes(market.openRound().isOpen, "dead bids are left");
+        matched(1, 0, 50 * TICK);
+        eq(traded(1, b, a), 2);
+        eq(resting(a), 7);
+        settle(tid(1, b, a), 2, 2);
+        assertSolvent(none());
+    }
+
     function test_RevertIf_NoMatchesAsked() public {
         vm.expectRevert(Errors.NoMatchesAsked.selector);
         market.matchOrders(0);

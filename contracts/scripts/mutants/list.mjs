@@ -59,8 +59,8 @@ export const mutants = [
   {
     name: "an order dropped after trading loses its interval",
     file: "libraries/Clearing.sol",
-    from: "if (side.start != page.matched) book.intervals[(id << 32) | page.round] = _interval(side, page);",
-    to: "",
+    from: "if (side.start != page.matched) book.intervals[(id << 32)",
+    to: "if (side.start > page.matched) book.intervals[(id << 32)",
   },
   {
     name: "an aborted round forgets what the split order took",
