@@ -282,3 +282,11 @@ def test_targets_are_forgotten_when_nothing_holds_them():
         assert commands._targets == {}
 
     in_virtual_time(program)
+
+
+async def test_who_holds_a_target_may_command_it_again():
+    commands, _ = router()
+    commands.register("a", accept, "grid")
+    held = Command("a", "set_tap", {"tap": 1}, Priority.OPERATOR, hold_s=30)
+    assert (await commands.send(held)).done
+    assert (await commands.send(Command("a", "set_tap", {"tap": 2}, Priority.OPERATOR))).done

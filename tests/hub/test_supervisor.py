@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hub import core
+from hub.api import Context
 from hub.core import Hub
 from hub.messages import PluginState, PluginStatus
 from hub.supervisor import Supervised
@@ -72,6 +73,8 @@ def test_something_away_is_tried_until_it_is_back(tmp_path: Path, caplog: pytest
     assert states[-1].state is PluginState.ONLINE
     lines = [r.message for r in caplog.records if r.name == "hub.plugins.x"]
     assert lines == ["no broker at 127.0.0.1:1; trying again until it is back", "back"]
+    waits_s = [s.retry_in_s for s in states if s.state is PluginState.BACKOFF]
+    assert 54 <= max(waits_s) <= 66
 
 
 def test_a_crashing_task_restarts_the_plugin(tmp_path: Path):
@@ -79,6 +82,22 @@ def test_a_crashing_task_restarts_the_plugin(tmp_path: Path):
     assert plugin.restarts >= 2
     reasons = {s.reason for s in states if s.state is PluginState.BACKOFF}
     assert any("lost my mind" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(("online_s", "end"), [(5, "FAILED"), (61, "ONLINE")])
+def test_only_a_minute_online_forgives_a_crash(tmp_path: Path, online_s: float, end: str):
+    class Crashes(TYPES["crashes_later"]):  # type: ignore[misc]
+        async def work(self, ctx: Context) -> None:
+            await ctx.clock.sleep(online_s)
+            raise RuntimeError("again")
+
+    async def program() -> str:
+        text = "plugins:\n  x: {use: crashes}\n"
+        async with running(tmp_path, text, types={"crashes": Crashes}) as hub:
+            await asyncio.sleep(20 * 62.2)
+            return str(hub.plugins["x"].state)
+
+    assert in_virtual_time(program) == end
 
 
 def test_a_raising_handler_degrades_and_is_forgiven(tmp_path: Path):
