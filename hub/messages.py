@@ -160,8 +160,8 @@ class FeederState(Message):
 
     `voltages_pu[i]` is the magnitude at `nodes[i]` (`bus.phase`, lower case), 0 where de-energised.
     `powers_w[i]` and `powers_var[i]` flow into the first terminal of `elements[i]`, all phases
-    together. `feeder_time` is local there. `converged` False means that the arrays are those of the last good solution and
-    `problem` says why.
+    together. `feeder_time` is local there. `converged` False means that the arrays are those of the
+    last good solution and `problem` says why.
     """
 
     feeder: str

@@ -120,7 +120,9 @@ class Telegram(_Section):
 class NotifierConfig(PluginConfig):
     """Without `n8n` and `telegram`, messages appear on the page and in the log only."""
 
-    public_url: str = Field("http://127.0.0.1:8080", description="where people reach the page")
+    public_url: str | None = Field(
+        None, description="where people reach the page; default: where the hub serves it"
+    )
     suggest_wh: int = Field(3000, gt=0, description="energy that an alert's link asks for, in Wh")
     n8n: N8n | None = Field(None, description="send through an n8n workflow")
     telegram: Telegram | None = Field(None, description="send through a Telegram bot")
@@ -133,8 +135,8 @@ class NotifierConfig(PluginConfig):
 
     @field_validator("public_url")
     @classmethod
-    def _web_address(cls, value: str) -> str:
-        return check_url(value, "http://192.168.1.20:8080")
+    def _page_address(cls, value: str | None) -> str | None:
+        return None if value is None else check_url(value, "http://192.168.1.20:8080")
 
 
 def problems(config: NotifierConfig, chats: Mapping[str, SecretStr | None]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +39,8 @@ TEST_S = 8.0
 NEWS = timedelta(days=1)
 #: Ids of messages told since the start; the outbox knows the others.
 MOST_KNOWN = 10_000
+#: Where the page is if nobody serves it just now.
+LOCAL_PAGE = "http://127.0.0.1:8080"
 
 
 #: An event, who is to hear of it, and when it was.
@@ -60,7 +62,9 @@ class Notifier(Plugin[NotifierConfig]):
     async def start(self, ctx: Context) -> None:
         self._ctx = ctx
         self._names = {house_id: house.name(house_id) for house_id, house in ctx.houses.items()}
-        self._composer = Composer(self._names, self.config.public_url, self.config.suggest_wh)
+        self._composer = Composer(
+            self._names, self.config.public_url or LOCAL_PAGE, self.config.suggest_wh
+        )
         self._routes = (
             routing.DEFAULT_ROUTES
             if self.config.routes is None
@@ -109,8 +113,10 @@ class Notifier(Plugin[NotifierConfig]):
         async with self._turns.setdefault(audience, asyncio.Lock()):
             if message_id(event, audience) in self._known:
                 return
-            sellers = await self._sellers(audience) if offers_power(event, audience) else None
-            message = self._composer.message(event, audience, at, sellers)
+            composer, sellers = self._composer, None
+            if offers_power(event, audience):
+                composer, sellers = await asyncio.gather(self._with_page(), self._sellers(audience))
+            message = composer.message(event, audience, at, sellers)
             if not self._ctx.virtual:
                 everybody = self._audiences(event)
                 cause = outbox.Cause(stage_id(event), at, everybody, asdict(event))
@@ -119,6 +125,16 @@ class Notifier(Plugin[NotifierConfig]):
             self._publish(message)
             if not self._ctx.virtual:
                 self._post.send(message)
+
+    async def _with_page(self) -> Composer:
+        """Return the composer with the address of the page: as configured, or as it is served."""
+        if self.config.public_url is not None:
+            return self._composer
+        try:
+            page = await self._ctx.ask("web/address", timeout_s=1.0)
+        except HubError:
+            return self._composer
+        return replace(self._composer, public_url=str(page))
 
     def _publish(self, message: Outgoing) -> None:
         self._known[message.id] = None

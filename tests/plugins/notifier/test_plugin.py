@@ -124,6 +124,20 @@ async def test_two_messages_leave_on_every_channel_with_the_words_of_the_mission
         await settled_status(hub, "telegram", "sent", "sent")
 
 
+async def test_the_link_leads_to_where_the_page_is_served(tmp_path: Path):
+    async def address(_: Any) -> str:
+        return "http://192.168.1.20:9000"
+
+    async with running(tmp_path, yaml()) as hub:
+        await hub.settled()
+        serve_sellers(hub, two_sellers)
+        hub.services.register("web/address", address, "test")
+        record = Recording(hub, "notification/house1")
+        hub.bus.publish(outage(hub))
+        (message,) = await record.until(lambda got: got[:1])
+        assert message.link.startswith("http://192.168.1.20:9000/dapp?side=buy")  # type: ignore[attr-defined]
+
+
 async def test_both_hear_that_service_has_returned(tmp_path: Path):
     async with far_side() as n8n, running(tmp_path, yaml(n8n)) as hub:
         await hub.settled()
