@@ -36,6 +36,7 @@ async def play(
     """Play it. `watched` is the house whose meter is nearest to the limit, on `phase`."""
     quantity = f"voltage_{phase}" if phase else "voltage"
     volts = stage.listen(f"reading/{stage.device(watched)}/{quantity}")
+    power = stage.listen(f"reading/{stage.device(seller)}/power")
     decisions = stage.listen(f"command/grid/{grid}/#")
 
     def pu(reading: Any) -> float:
@@ -58,9 +59,11 @@ async def play(
         what=f"the voltage to rise to {high_pu} p.u.",
     )
     began_s = stage.elapsed_s
-    exported_w = -(stage.reading(stage.device(seller), "power") or 0.0)
+    exporting = await power.first(
+        lambda r: r.value < -export_w / 2, within_s=10, what=f"{stage.name(seller)} to export"
+    )
     stage.say(
-        f"{stage.name(seller)} exports {exported_w / 1000:.0f} kW: "
+        f"{stage.name(seller)} exports {-exporting.value / 1000:.0f} kW: "
         f"the voltage is {pu(high):.4f} p.u.",
         voltage_pu=round(pu(high), 4),
     )
