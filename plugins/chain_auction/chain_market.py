@@ -79,6 +79,8 @@ class ChainMarket:
             where=place.where,
         )  # fmt: skip
         await self._send_lost_again(chain_id)
+        if place.embedded:
+            await self.chain.set_clock(int(self.hub.now()))
         self._row = await deployment.find_market(
             self.chain, self.hub.ledger, place, self.artefact, chain_id, self.hub.log.warning
         )

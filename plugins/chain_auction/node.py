@@ -71,6 +71,7 @@ class AnvilNode:
         self._process: subprocess.Popen[bytes] | None = None
         self._state = settings.state_dir / "anvil-state.json"
         self._good = settings.state_dir / "anvil-state.good.json"
+        self._origin = settings.state_dir / "anvil-origin.txt"
         self._pid = settings.state_dir / "anvil.pid"
         self._log = settings.state_dir / "anvil.log"
 
@@ -92,6 +93,7 @@ class AnvilNode:
     def start(self) -> list[str]:
         """Start the chain and wait until it answers; returns what a person should know about it.
 
+        The clock of a chain that was there before is still to be set (`Chain.set_clock`).
         Raises `Misconfigured` for a port in use and `Unreachable` if it does not come up.
         """
         self.settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -150,6 +152,12 @@ class AnvilNode:
             "--quiet",
             "--state", str(self._state), "--state-interval", str(STATE_INTERVAL_S),
         ]  # fmt: skip
+        if not self._state.exists():
+            self._origin.write_text(str(int(time.time())))
+        if self._origin.exists():
+            # The clock starts at the chain's origin, so that lost blocks can be made again at their
+            # own times; whoever opens the chain sets it to now after that.
+            command += ["--timestamp", self._origin.read_text()]
         return [*command, "--prune-history"] if s.prune else command
 
     def _require_free_port(self) -> None:

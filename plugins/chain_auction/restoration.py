@@ -69,7 +69,6 @@ class Restorer:
                 await self.chain.send(intent.raw)
                 restored += 1
                 await self._until_mined(intent)
-        await self.chain.set_clock(int(self.now()))
         return restored
 
     async def _until_mined(self, intent: Intent) -> None:
