@@ -176,7 +176,7 @@ function orderRow(order, decimals, now) {
       { class: "number" },
       h(
         "button",
-        { class: "quiet small", "data-explain": String(id), "aria-label": `Explain order ${id}` },
+        { class: "quiet small", "data-explain": String(id), "aria-label": `Why? Explain order ${id}` },
         "Why?",
       ),
       open &&

@@ -100,6 +100,8 @@ class AnvilNode:
         self._end_orphan()
         self._require_free_port()
         notes = self._mend_state()
+        if not self._state.exists():
+            self._origin.write_text(str(int(time.time())))
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own binary, our own arguments
                 self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -152,8 +154,6 @@ class AnvilNode:
             "--quiet",
             "--state", str(self._state), "--state-interval", str(STATE_INTERVAL_S),
         ]  # fmt: skip
-        if not self._state.exists():
-            self._origin.write_text(str(int(time.time())))
         if self._origin.exists():
             # The clock starts at the chain's origin, so that lost blocks can be made again at their
             # own times; whoever opens the chain sets it to now after that.
