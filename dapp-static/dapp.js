@@ -123,6 +123,7 @@ function onMarketChain() {
 async function resume() {
   if (!feed.info) return;
   resumed = true;
+  dialog.draw(); // it may have been opened before it was known what chain this is
   await dialog.resume();
 }
 
