@@ -97,12 +97,6 @@ class Loader:
             factories.update(provided)
         return factories.get(scheme)
 
-    def origin(self, use: str) -> str:
-        """Return where a loaded type comes from, for people."""
-        cls = self._types.get(use)
-        module = sys.modules.get(cls.__module__) if cls else None
-        return str(getattr(module, "__file__", "?"))
-
     def _import(self, name: str) -> ModuleType | None:
         if not name.isidentifier():
             return None
