@@ -92,11 +92,21 @@ def _move(simulation: Simulation, taps: Mapping[str, int]) -> Verify:
 
 
 def _control(local: bool) -> Callable[[Simulation, Order], Verify]:
-    def act(simulation: Simulation, _: Order) -> Verify:
-        simulation.regulators.use_local(local)
+    def act(simulation: Simulation, order: Order) -> Verify:
+        simulation.regulators.use_local(local, _patience_s(order))
         return lambda _, result: {"local": local, "taps": dict(result.solution.taps)}
 
     return act
+
+
+def _patience_s(order: Order) -> float | None:
+    """Return `for_s`: without another command in that time, local control takes over."""
+    if order.args.get("for_s") is None:
+        return None
+    seconds = _number(order, "for_s")
+    if not 0 < seconds <= MAX_HOLD_S:
+        raise GridError(f"control: expected 0 to {MAX_HOLD_S:.0f} s for 'for_s', got {seconds:g}")
+    return seconds
 
 
 def _service(closed: bool) -> Callable[[Simulation, Order], Verify]:

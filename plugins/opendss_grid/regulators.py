@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from .protocol import Circuit, GridEngine, GridError
 
@@ -12,7 +13,9 @@ class TapChangers:
     """Moves taps within their range and dwell, all that are asked for or none.
 
     `dwell_s` is the least feeder time between two moves of one regulator. Under local control the
-    circuit's own controls move the taps, and commands are refused.
+    circuit's own controls move the taps, and commands are refused. Whoever takes command may ask
+    to be missed: regulators that do not hear it again in time go back to local control, as those
+    in the field do when the heartbeat of their control centre stays away.
     """
 
     def __init__(self, engine: GridEngine, circuit: Circuit, dwell_s: float) -> None:
@@ -24,11 +27,23 @@ class TapChangers:
         self._data = {regulator.name: regulator for regulator in circuit.regulators}
         self._dwell_s = dwell_s
         self._moved_at: dict[str, datetime] = {}
+        #: How long commands may stay away, in s of the hub; None: for ever.
+        self.patience_s: float | None = None
+        self._heard_at: datetime | None = None
 
-    def use_local(self, local: bool) -> None:
+    def use_local(self, local: bool, patience_s: float | None = None) -> None:
         """Let the circuit's own controls move the taps, or leave them to commands."""
         self.local = local
+        self.patience_s, self._heard_at = None if local else patience_s, None
         self._engine.use_local_regulators(local)
+
+    def lost_command(self, now: datetime) -> bool:
+        """Return whether who took command was not heard for too long; `now` is the hub's."""
+        if self.patience_s is None:
+            return False
+        if self._heard_at is None:
+            self._heard_at = now
+        return (now - self._heard_at).total_seconds() > self.patience_s
 
     def move(self, taps: Mapping[str, int], when: datetime) -> None:
         """Move to positions counted from neutral at a feeder time; GridError if one cannot."""
@@ -63,12 +78,21 @@ class TapChangers:
                 self._moved_at[name] = when
         self.positions = dict(taps)
 
-    def restore(self, taps: Mapping[str, int]) -> None:
-        """Stand where the taps stood before a restart; strangers and local control are left out."""
-        if self.local:
+    def snapshot(self) -> dict[str, Any]:
+        """Return what must survive a restart, as plain data."""
+        return {"taps": dict(self.positions), "local": self.local, "patience_s": self.patience_s}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Stand where the taps stood before a restart; strangers and local control are left out.
+
+        Who had command then has its whole patience from now to be heard again.
+        """
+        if self.local or snapshot["local"]:
+            self.use_local(True)
             return
+        self.patience_s = snapshot["patience_s"]
         for name, data in self._data.items():
-            tap = taps.get(name)
+            tap = snapshot["taps"].get(name)
             if tap is not None and data.lowest <= tap <= data.highest:
                 self._engine.set_tap(name, tap)
                 self.positions[name] = tap

@@ -118,6 +118,7 @@ class Simulation:
         elapsed_s = max(0.0, (feeder_time - self.time).total_seconds())
         self.time = max(self.time, feeder_time)
         self._end_set_points(now)
+        happenings = self._let_go_of_taps(now)
         self.motors.advance(self.time)
         hours = elapsed_s / 3600
         factor = self._feeder_factor()
@@ -125,11 +126,11 @@ class Simulation:
         self._set_loads(powers, factor)
         solution = self._engine.solve()
         if not solution.converged:
-            return StepResult(self.time, elapsed_s, solution, None, powers)
+            return StepResult(self.time, elapsed_s, solution, None, powers, happenings)
         self.regulators.note(solution.taps, self.time)
         truth = self.meters.read(self._engine, solution, powers.net_w, powers.net_var)
         self.fleet.integrate(powers, self.meters.energised(solution), hours)
-        happenings = self._blow_fuses(truth, elapsed_s)
+        happenings += self._blow_fuses(truth, elapsed_s)
         return StepResult(self.time, elapsed_s, solution, truth, powers, happenings)
 
     def _decide(self, hours: float, factor: float) -> Powers:
@@ -154,6 +155,16 @@ class Simulation:
         for number in [n for n, until in self._until.items() if until <= now]:
             del self._until[number]
             self.fleet.set_point_w[number] = np.nan
+
+    def _let_go_of_taps(self, now: datetime) -> tuple[Happening, ...]:
+        if not self.regulators.lost_command(now):
+            return ()
+        text = (
+            f"the regulators act by themselves: no command for {self.regulators.patience_s:g} s "
+            f"from who had taken it"
+        )
+        self.regulators.use_local(True)
+        return (Happening("regulators", self.circuit.name, text),)
 
     def _blow_fuses(self, truth: Truth, elapsed_s: float) -> tuple[Happening, ...]:
         happenings = []
@@ -220,7 +231,7 @@ class Simulation:
         """Return what must survive a restart, as plain data: taps, charge, open services."""
         fleet = self.fleet
         return {
-            "taps": dict(self.regulators.positions),
+            "regulators": self.regulators.snapshot(),
             "battery_wh": dict(zip(fleet.names, fleet.battery.energy_wh.tolist(), strict=True)),
             "ev_wh": dict(zip(fleet.names, fleet.ev.energy_wh.tolist(), strict=True)),
             "opened": sorted(self.opened),
@@ -236,4 +247,5 @@ class Simulation:
         for name in snapshot["opened"]:
             if name in self._number:
                 self.set_service(name, closed=False)
-        self.regulators.restore(snapshot["taps"])
+        if "regulators" in snapshot:  # else it was saved before control was kept, and taps settle
+            self.regulators.restore(snapshot["regulators"])

@@ -55,6 +55,9 @@ class TapControllerConfig(PluginConfig):
     stale_after: Duration = Field(5.0, gt=0, description="readings older than this are not used")
     min_share: float = Field(0.5, gt=0, le=1, description="share of meters needed to see")
     blind_after: Duration = Field(10.0, description="local control after so long without sight")
+    local_after: Duration = Field(
+        60.0, description="local control after so long without this agent; 0: hold the last taps"
+    )
     interval: Duration = Field(0.5, gt=0, description="how often it looks")
 
     @model_validator(mode="after")

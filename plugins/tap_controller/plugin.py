@@ -52,6 +52,7 @@ class TapController(Plugin[TapControllerConfig]):
         self._alarm_id = ""
         self._moved: str | None = None
         self._last_decision: Mapping[str, Any] | None = None
+        self._heard_at = ctx.clock.now()
         if not ctx.virtual:
             await self._recall(ctx)
         ctx.serve("taps/status", self._status)
@@ -73,7 +74,10 @@ class TapController(Plugin[TapControllerConfig]):
             self._alarm_id, self._watch.alarmed = alarm_id, True
 
     async def stop(self) -> None:
-        """Nobody watches any more: the regulators go back to their own controls."""
+        """Nobody watches any more: the regulators go back to their own controls.
+
+        A hub that is killed cannot say so; the regulators miss it after `local_after`.
+        """
         if hasattr(self, "_watch") and self._watch.state not in (State.STARTING, State.BLIND):
             await self._control("local", "the tap controller stops")
 
@@ -131,14 +135,25 @@ class TapController(Plugin[TapControllerConfig]):
                     await self._act(sight)
         if self.config.mode == "predict" and self._watch.state is State.WATCHING:
             await self._look_ahead(sight)
+        await self._be_heard(sight)
 
-    async def _control(self, action: str, why: str) -> None:
+    async def _be_heard(self, sight: Sight) -> None:
+        """Keep command of the regulators. Last in a look: an agent that fails must be missed."""
+        since_s = (sight.at - self._heard_at).total_seconds()
+        in_command = self._watch.state not in (State.STARTING, State.BLIND)
+        if self.config.local_after and in_command and since_s >= self.config.local_after / 3:
+            await self._control("commanded", None)
+
+    async def _control(self, action: str, why: str | None) -> None:
+        """Take command or hand it back; without `why` it is the same as before."""
         target = f"grid/{self.config.feeder}/control"
-        result = await self._ctx.send(Command(target, action, {}, Priority.TAP_CONTROLLER))
-        if result.done:
-            self._ctx.log.info("regulators are %s: %s", action, why)
-        else:
+        self._heard_at = self._ctx.clock.now()
+        args = {"for_s": self.config.local_after or None} if action == "commanded" else {}
+        result = await self._ctx.send(Command(target, action, args, Priority.TAP_CONTROLLER))
+        if not result.done:
             self._ctx.log.warning("regulators are not %s: %s", action, result.reason)
+        elif why is not None:
+            self._ctx.log.info("regulators are %s: %s", action, why)
 
     async def _raise(self, sight: Sight) -> None:
         found = self._worst(sight)

@@ -116,6 +116,7 @@ def test_a_tap_command_is_verified_and_seen_at_once(tmp_path: Path) -> None:
         ("grid/grid/regulator/reg_a", "set_tap", {"tap": 40}, "out of range"),
         ("grid/grid/regulator/reg_a", "set_tap", {"tap": 1.5}, "whole number"),
         ("grid/grid/regulator/reg_a", "set_tap", {}, "whole number as tap, got None"),
+        ("grid/grid/control", "commanded", {"for_s": 0}, "expected 0 to 604800 s for 'for_s'"),
         ("grid/grid/regulators", "set_taps", {"taps": {}}, "expected 'taps' as a mapping"),
         ("grid/grid/regulators", "set_taps", {"taps": {"reg_a": 1, "reg_b": 99}}, "out of range"),
         ("house/house1", "set_power", {"net_w": 1, "until_s": -5}, "0 to 604800 s"),

@@ -69,6 +69,58 @@ def test_own_regulators_meet_the_sale_without_a_command() -> None:
         sim.set_taps({"reg_a": 0})
 
 
+def sale_at(sim: Simulation, seconds: float) -> float:
+    now = NOON + timedelta(seconds=seconds)
+    return highest(sim, sim.step(now, now))
+
+
+def test_regulators_hold_until_who_took_command_is_missed_too_long() -> None:
+    sim = simulation()
+    sim.surroundings.held_w_per_m2 = 1000
+    sim.set_power("solar_park", -2_031_000, None)
+    sim.regulators.use_local(False, patience_s=60)
+    assert sale_at(sim, 0) > 1.05
+    sim.regulators.use_local(False, patience_s=60)
+    assert sale_at(sim, 40) > 1.05
+    assert sale_at(sim, 100) > 1.05, "60 s from the last command, not from the first"
+    late = sim.step(NOON + timedelta(seconds=101), NOON + timedelta(seconds=101))
+    assert highest(sim, late) < 1.05
+    assert [h.text for h in late.happenings] == [
+        "the regulators act by themselves: no command for 60 s from who had taken it"
+    ]
+    assert sim.step(NOON + timedelta(seconds=200), NOON + timedelta(seconds=200)).happenings == ()
+
+
+def test_without_a_heartbeat_asked_for_the_last_taps_are_held() -> None:
+    sim = simulation()
+    sim.set_taps({"reg_a": -4})
+    sale_at(sim, 0)
+    sale_at(sim, 7 * 86400)
+    assert sim.regulators.positions["reg_a"] == -4
+
+
+@pytest.mark.parametrize(("away_s", "held"), [(59, True), (61, False)])
+def test_after_a_restart_command_must_be_heard_again(away_s: float, held: bool) -> None:
+    sim = simulation()
+    sim.regulators.use_local(False, patience_s=60)
+    sim.set_taps({"reg_a": -4})
+    sale_at(sim, 0)
+    fresh = simulation()
+    fresh.restore(sim.snapshot())
+    sale_at(fresh, 1000)
+    sale_at(fresh, 1000 + away_s)
+    assert (fresh.regulators.positions["reg_a"] == -4) is held
+
+
+def test_a_restart_leaves_local_control_where_it_was() -> None:
+    sim = simulation()
+    sim.regulators.use_local(True)
+    fresh = simulation()
+    fresh.restore(sim.snapshot())
+    with pytest.raises(GridError, match="under local control"):
+        fresh.set_taps({"reg_a": 0})
+
+
 def test_a_regulator_that_has_just_moved_rests() -> None:
     sim = simulation(tap_dwell_s=120)
     sim.set_taps({"reg_a": 3, "reg_b": 3})
@@ -195,7 +247,7 @@ def test_a_snapshot_brings_back_what_it_holds_and_ignores_strangers() -> None:
     snapshot = sim.snapshot()
     snapshot["battery_wh"]["stranger"] = 1.0
     snapshot["opened"].append("stranger")
-    snapshot["taps"]["reg_q"] = 3
+    snapshot["regulators"]["taps"]["reg_q"] = 3
     fresh = simulation()
     fresh.restore(snapshot)
     result = fresh.step(NOON, NOON)

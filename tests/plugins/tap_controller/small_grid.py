@@ -29,6 +29,7 @@ class SmallGrid(Plugin[PluginConfig]):
         self.silent = False
         self.refusing = False
         self.unsolvable = False
+        self.broken = False
         self.questions = 0
         self.commands: list[Command] = []
         ctx.handle("grid/grid/regulators", self._set_taps)
@@ -72,6 +73,8 @@ class SmallGrid(Plugin[PluginConfig]):
         }
 
     async def _solve(self, question: PowerFlowQuestion) -> PowerFlowAnswer:
+        if self.broken:
+            raise ValueError("no twin ever says this")
         rows = tuple(
             self.voltages(
                 case.taps.get("reg", self.tap),

@@ -167,6 +167,45 @@ def test_when_it_stops_the_regulators_go_back_to_their_own_controls(tmp_path: Pa
     assert small(tmp_path, program) == ["commanded", "local"]
 
 
+def heartbeats(grid: SmallGrid) -> list[Any]:
+    return [c.args for c in grid.commands if c.action == "commanded"]
+
+
+def test_while_it_watches_it_is_heard_three_times_in_the_time_it_may_be_missed(tmp_path: Path):
+    async def program(hub: Hub, grid: SmallGrid) -> list[Any]:
+        await asyncio.sleep(62)
+        return heartbeats(grid)
+
+    assert small(tmp_path, program, "local_after: 60s") == [{"for_s": 60.0}] * 4
+
+
+def test_without_a_time_to_be_missed_it_says_nothing_more(tmp_path: Path):
+    async def program(hub: Hub, grid: SmallGrid) -> list[Any]:
+        await asyncio.sleep(300)
+        return heartbeats(grid)
+
+    assert small(tmp_path, program, "local_after: 0s") == [{"for_s": None}]
+
+
+def test_an_agent_whose_looks_fail_is_not_heard(tmp_path: Path):
+    async def program(hub: Hub, grid: SmallGrid) -> list[Any]:
+        grid.lift_pu = 0.056
+        grid.broken = True
+        await asyncio.sleep(60)
+        return heartbeats(grid)
+
+    assert len(small(tmp_path, program)) == 1
+
+
+def test_blind_it_does_not_keep_command(tmp_path: Path):
+    async def program(hub: Hub, grid: SmallGrid) -> list[str]:
+        grid.silent = True
+        await asyncio.sleep(120)
+        return grid.actions
+
+    assert small(tmp_path, program) == ["commanded", "local"]
+
+
 def test_while_a_fault_stands_nothing_moves(tmp_path: Path):
     async def program(hub: Hub, grid: SmallGrid) -> None:
         fault = Alarm("fault", "phase_a", Severity.CRITICAL, hub.clock.now(), "no voltage", id="f")
