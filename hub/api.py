@@ -47,6 +47,7 @@ from hub.messages import (
 from hub.plugin import CheckContext, Context, Plugin, PluginConfig
 from hub.scheduler import Job
 from hub.store import Database
+from hub.watcher import SimulationRun, Watcher
 
 __all__ = [
     "PHASES",
@@ -102,12 +103,14 @@ __all__ = [
     "ScenarioStep",
     "Service",
     "Severity",
+    "SimulationRun",
     "Solar",
     "TradeExpired",
     "TradeMatched",
     "TradeSettled",
     "Unavailable",
     "WalletAddress",
+    "Watcher",
     "encode",
     "hookimpl",
     "new_id",

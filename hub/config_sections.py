@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from hub.config_path import ConfigPath
 from hub.duration import Duration
@@ -34,6 +35,36 @@ class LogSection(_Section):
     )
 
 
+def _price(value: str) -> str:
+    try:
+        wei = Decimal(value).scaleb(18)
+    except InvalidOperation:
+        wei = Decimal("NaN")
+    if not wei.is_finite() or wei < 0 or wei != wei.to_integral_value():
+        raise ValueError(
+            f"expected a price in coin per kWh such as 0.0003, in whole wei, got {value!r}"
+        )
+    return value
+
+
+Price = Annotated[str, AfterValidator(_price)]
+
+
+class TariffSection(_Section):
+    """What energy costs that is not traded between neighbours."""
+
+    buy: Price = Field(description="price of energy from the grid, in ETH per kWh")
+    sell: Price = Field("0", description="price paid for energy to the grid, in ETH per kWh")
+
+    @property
+    def buy_wei_per_kwh(self) -> int:
+        return int(Decimal(self.buy).scaleb(18))
+
+    @property
+    def sell_wei_per_kwh(self) -> int:
+        return int(Decimal(self.sell).scaleb(18))
+
+
 class HubSection(_Section):
     """The hub as a whole."""
 
@@ -51,3 +82,6 @@ class HubSection(_Section):
         10.0, description="a reading older than this is stale"
     )
     log: LogSection = Field(default_factory=LogSection, description="logging")
+    tariff: TariffSection | None = Field(
+        None, description="the supplier's prices, for the bills in the report of `hub simulate`"
+    )

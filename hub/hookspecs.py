@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from hub.link import LinkFactory
     from hub.plugin import Context, Plugin
+    from hub.watcher import Watcher
 
 hookspec = pluggy.HookspecMarker("microgrid_hub")
 hookimpl = pluggy.HookimplMarker("microgrid_hub")
@@ -41,4 +43,12 @@ def hub_web_routes(ctx: Context) -> list[Route]:
 @hookspec
 def hub_cli(app: typer.Typer) -> None:
     """Register commands: add them to the Typer application of `hub`."""
+    raise NotImplementedError
+
+
+@hookspec
+def hub_simulation_watchers(folder: Path) -> Sequence[Watcher]:
+    """Register reports of `hub simulate --report`: return a list of what watches the run and then
+    writes its files into the folder.
+    """
     raise NotImplementedError

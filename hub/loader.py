@@ -82,7 +82,8 @@ class Loader:
         names = {*self._folders(self.base_dir and self.base_dir / "plugins"), *self._installed()}
         names.update(self._folders(_builtin_dir()))
         names.update(self._types)
-        return sorted(name for name in names if not name.endswith("_link"))
+        # Transports and reports are plugins, too, but nothing that `use:` may name.
+        return sorted(name for name in names if not name.endswith(("_link", "_report")))
 
     def link_factory(self, scheme: str) -> Any:
         """Return the function that opens links of a URL scheme; None if nobody registered it.

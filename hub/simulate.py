@@ -8,7 +8,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from hub.messages import (
     seed_ids,
 )
 from hub.virtual import VirtualLoop
+from hub.watcher import SimulationRun, Watcher
 
 #: Called now and then with the share that is done, 0 to 1.
 Progress = Callable[[float], None]
@@ -131,20 +132,32 @@ class _Ledger:
 
 
 def simulate(
-    config: HubConfig, loader: Loader, hours: float, progress: Progress = lambda _: None
+    config: HubConfig,
+    loader: Loader,
+    hours: float,
+    progress: Progress = lambda _: None,
+    watchers: Sequence[Watcher] = (),
 ) -> Result:
-    """Run a configuration for some feeder hours in virtual time, on a data directory of its own."""
+    """Run a configuration for some feeder hours in virtual time, on a data directory of its own.
+
+    Watchers see the run, but do not write: that is for who has the result.
+    """
     began = time.perf_counter()
     with (
         tempfile.TemporaryDirectory(prefix="hub-simulate-") as folder,
         asyncio.Runner(loop_factory=VirtualLoop) as runner,
     ):
-        report = runner.run(_run(config, loader, hours, Path(folder), progress))
+        report = runner.run(_run(config, loader, hours, Path(folder), progress, watchers))
     return Result(report, hours, time.perf_counter() - began)
 
 
 async def _run(
-    config: HubConfig, loader: Loader, hours: float, folder: Path, progress: Progress
+    config: HubConfig,
+    loader: Loader,
+    hours: float,
+    folder: Path,
+    progress: Progress,
+    watchers: Sequence[Watcher],
 ) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
@@ -153,12 +166,16 @@ async def _run(
     ledger = _Ledger()
     hub.bus.subscribe("#", ledger.keep, owner="simulate")
     total_s = hours * 3600 / config.hub.time_lapse
+    for watcher in watchers:
+        watcher.begin(SimulationRun.of(hub, hours))
     await hub.start()
     try:
         for part in range(100):
             await asyncio.sleep(total_s / 100)
             progress((part + 1) / 100)
         await loop.idle()
+        for watcher in watchers:
+            await watcher.end()
         plugins = {
             name: {"state": str(s.state), "reason": s.reason, "errors": s.errors}
             for name, s in sorted(hub.plugins.items())
