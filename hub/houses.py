@@ -74,7 +74,9 @@ class Solar(_Section):
     kwp: float = Field(gt=0, description="peak power of the modules in kW")
     inverter_kw: float | None = Field(None, gt=0, description="limit of the inverter in kW")
     tilt_deg: float = Field(30.0, ge=0, le=90, description="tilt of the modules in degrees")
-    azimuth_deg: float = Field(180.0, ge=0, lt=360, description="180 is south")
+    azimuth_deg: float | None = Field(
+        None, ge=0, lt=360, description="180 is south; default towards the equator"
+    )
 
 
 class Battery(_Section):

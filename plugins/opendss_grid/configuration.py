@@ -59,8 +59,12 @@ class GridConfig(FeederConfig):
     clouds: float = Field(
         0.0, ge=0, le=1, description="share of time with a cloud before the sun, 0 to 1"
     )
-    latitude_deg: float = Field(40.0, ge=-66, le=66, description="latitude, north positive")
+    linke_turbidity: float = Field(
+        3.0, ge=1, le=12, description="haze of the clear sky: 2 is very clear, 3 clean, 5 polluted"
+    )
+    latitude_deg: float = Field(40.0, ge=-90, le=90, description="latitude, north positive")
     longitude_deg: float = Field(-75.0, ge=-180, le=180, description="longitude, east positive")
+    altitude_m: float = Field(0.0, ge=-500, le=9000, description="height above the sea in metres")
     time_of_day: str | None = Field(
         None,
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
@@ -87,7 +91,9 @@ class GridConfig(FeederConfig):
             seed=seed,
             load_scale=self.load_scale,
             load_profile=self.load_profile,
-            place=Place(self.latitude_deg, longitude_deg, self.clouds),
+            place=Place(
+                self.latitude_deg, longitude_deg, self.clouds, self.altitude_m, self.linke_turbidity
+            ),
             local_regulators=self.regulators == "local",
             tap_dwell_s=self.tap_dwell,
         )
@@ -160,7 +166,7 @@ def _spec(house_id: str, house: House) -> HouseSpec:
         pv_kwp=pv.kwp if pv else 0.0,
         inverter_kw=pv.inverter_kw if pv else None,
         tilt_deg=pv.tilt_deg if pv else 30.0,
-        azimuth_deg=pv.azimuth_deg if pv else 180.0,
+        azimuth_deg=pv.azimuth_deg if pv else None,
         battery_kwh=battery.kwh if battery else 0.0,
         battery_kw=battery.kw if battery else 0.0,
         battery_efficiency=battery.efficiency if battery else 1.0,

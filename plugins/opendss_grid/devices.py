@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .houses import HouseSpec
-from .profiles import PERFORMANCE_RATIO
 from .protocol import FloatArray
 
+#: What modules, wiring and inverter leave of the light, at module temperatures of a mild day.
+PERFORMANCE_RATIO = 0.88
 #: Below this share a vehicle charges by itself, whatever the market does.
 EV_ALWAYS_ABOVE = 0.2
 #: Two steps closer than this are one moment, in which power is not limited by energy.

@@ -15,8 +15,9 @@ class HouseSpec:
 
     `nominal_v` is phase to neutral at the meter; a meter at the voltage of its bus has no service
     transformer. With `feeder_load` it stands for that load of the circuit, which is scaled with
-    the others and gets the devices of this house on top. A `plant` delivers only on command. A
-    `series` takes the place of `profile` and `annual_kwh`.
+    the others and gets the devices of this house on top. A `plant` delivers only on command.
+    Without `azimuth_deg` modules look towards the equator. A `series` takes the place of `profile`
+    and `annual_kwh`.
     """
 
     name: str
@@ -40,7 +41,7 @@ class HouseSpec:
     pv_kwp: float = 0.0
     inverter_kw: float | None = None
     tilt_deg: float = 30.0
-    azimuth_deg: float = 180.0
+    azimuth_deg: float | None = None
     battery_kwh: float = 0.0
     battery_kw: float = 0.0
     battery_efficiency: float = 0.92

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 
 from .houses import HouseSpec
-from .profiles import Sky, SmoothNoise, load_factor, plane_irradiance, sun_direction
+from .profiles import Sky, SmoothNoise, load_factor
 from .protocol import FloatArray
+from .sun import clear_sky, plane_irradiance, sun_at
 
 #: Deviation of a house's consumption around its profile, as an exponent of e.
 _LOAD_NOISE = 0.35
@@ -21,11 +22,16 @@ _LOAD_CHANNEL = 2
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where and under which sky the feeder lies; `clouds` is the share of cloudy time."""
+    """Where and under which sky the feeder lies.
+
+    `clouds` is the share of cloudy time, `linke_turbidity` how hazy the clear sky is.
+    """
 
     latitude_deg: float = 40.0
     longitude_deg: float = -75.0
     clouds: float = 0.0
+    altitude_m: float = 0.0
+    linke_turbidity: float = 3.0
 
     @property
     def local_offset(self) -> timedelta:
@@ -54,9 +60,18 @@ class Surroundings:
         self._series = [
             (row, house.series) for row, house in enumerate(houses) if house.series is not None
         ]
-        self._tilt_deg = np.array([house.tilt_deg for house in houses])
-        self._azimuth_deg = np.array([house.azimuth_deg for house in houses])
-        self._has_pv = any(house.pv_kwp > 0 for house in houses)
+        self._owners = np.flatnonzero([house.pv_kwp > 0 for house in houses])
+        to_equator = 180.0 if place.latitude_deg >= 0 else 0.0
+        planes = [
+            (h.tilt_deg, to_equator if h.azimuth_deg is None else h.azimuth_deg)
+            for h in houses
+            if h.pv_kwp > 0
+        ]
+        # Roofs that look the same way get the same light: it is worked out once for each way.
+        ways = np.array(sorted(set(planes)), dtype=np.float64).reshape(-1, 2)
+        self._tilt_deg, self._azimuth_deg = ways[:, 0], ways[:, 1]
+        way_of = {plane: row for row, plane in enumerate(sorted(set(planes)))}
+        self._plane_row = np.array([way_of[plane] for plane in planes], dtype=np.intp)
         #: Light in W/m2 that an event holds on every plane, instead of the sun's.
         self.held_w_per_m2: float | None = None
 
@@ -82,10 +97,15 @@ class Surroundings:
         """Return the irradiance in the plane of every house's modules."""
         if self.held_w_per_m2 is not None:
             return np.full(len(self._mean_w), self.held_w_per_m2)
-        if not self._has_pv:
-            return np.zeros(len(self._mean_w))
-        sun = sun_direction(when, self._place.latitude_deg, self._place.longitude_deg)
-        if sun[0] <= 0:
-            return np.zeros(len(self._mean_w))
-        clear = plane_irradiance(sun, self._tilt_deg, self._azimuth_deg)
-        return clear * self._sky.clearness(when)
+        light = np.zeros(len(self._mean_w))
+        if not len(self._owners):
+            return light
+        place = self._place
+        sun = sun_at(when, place.latitude_deg, place.longitude_deg, place.altitude_m)
+        if sun.elevation_deg <= 0:
+            return light
+        day = when.timetuple().tm_yday
+        sky = clear_sky(sun, day, place.linke_turbidity, place.altitude_m)
+        planes = plane_irradiance(sun, sky, self._tilt_deg, self._azimuth_deg)
+        light[self._owners] = planes[self._plane_row] * self._sky.clearness(when)
+        return light

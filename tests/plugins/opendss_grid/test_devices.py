@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.opendss_grid.devices import EV_ALWAYS_ABOVE, Fleet
+from plugins.opendss_grid.devices import EV_ALWAYS_ABOVE, PERFORMANCE_RATIO, Fleet
 from plugins.opendss_grid.houses import HouseSpec
-from plugins.opendss_grid.profiles import PERFORMANCE_RATIO
 
 POWER = st.floats(0, 20_000)
 

@@ -1,62 +1,13 @@
-"""Sun, clouds and consumption against known figures."""
+"""Clouds and consumption against known figures."""
 
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from plugins.opendss_grid.profiles import (
-    Sky,
-    SmoothNoise,
-    clear_sky,
-    load_factor,
-    plane_irradiance,
-    sun_direction,
-)
+from plugins.opendss_grid.profiles import Sky, SmoothNoise, load_factor
 
 NOON = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("when", "latitude", "elevation"),
-    [
-        # At the solstices and the equinox the noon sun stands at 90 - latitude + declination.
-        (datetime(2026, 6, 21, 12, 2, tzinfo=UTC), 40.0, 73.4),
-        (datetime(2026, 12, 21, 11, 58, tzinfo=UTC), 40.0, 26.6),
-        (datetime(2026, 3, 20, 12, 7, tzinfo=UTC), 40.0, 50.0),
-        (datetime(2026, 3, 20, 12, 7, tzinfo=UTC), -33.0, 57.0),
-    ],
-)
-def test_the_noon_sun_stands_where_it_should(when, latitude, elevation) -> None:
-    sine, _ = sun_direction(when, latitude, 0.0)
-    assert np.degrees(np.arcsin(sine)) == pytest.approx(elevation, abs=0.4)
-
-
-def test_the_sun_rises_in_the_east_and_sets_in_the_west() -> None:
-    equinox = datetime(2026, 3, 20, 7, tzinfo=UTC)
-    assert sun_direction(equinox, 40.0, 0.0)[1] == pytest.approx(100, abs=5)
-    assert sun_direction(equinox + timedelta(hours=10), 40.0, 0.0)[1] == pytest.approx(260, abs=5)
-    # 75 degrees further west it is five hours earlier.
-    assert sun_direction(equinox, 40.0, -75.0)[0] < 0
-
-
-def test_clear_sky_gives_known_figures() -> None:
-    horizontal, direct, diffuse = clear_sky(1.0)
-    assert horizontal == pytest.approx(1035, abs=5)
-    assert 850 < direct < 1000
-    assert horizontal == pytest.approx(direct + diffuse)
-    assert clear_sky(0.0) == (0.0, 0.0, 0.0)
-    assert clear_sky(-0.3) == (0.0, 0.0, 0.0)
-
-
-def test_a_flat_plane_gets_the_horizontal_light_and_a_north_wall_less() -> None:
-    sun = sun_direction(NOON, 40.0, 0.0)
-    flat, south, north = plane_irradiance(
-        sun, np.array([0.0, 30.0, 90.0]), np.array([180.0, 180.0, 0.0])
-    )
-    assert flat == pytest.approx(clear_sky(sun[0])[0])
-    assert south > 950
-    assert north < 300
 
 
 @pytest.mark.parametrize("profile", ["household", "business", "flat"])

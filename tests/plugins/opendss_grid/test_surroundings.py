@@ -30,7 +30,7 @@ def test_light_follows_the_place_and_the_roof() -> None:
         HouseSpec("n", "n", "671", (1,), pv_kwp=5, tilt_deg=60, azimuth_deg=0),
     ]
     here = Surroundings(roofs, Place(40.0, -75.0), seed=1).light_w_per_m2(NOON)
-    assert here[0] > 900
+    assert here[0] > 850
     assert here[1] < 400
     there = Surroundings(roofs, Place(40.0, 105.0), seed=1).light_w_per_m2(NOON)
     assert list(there) == [0, 0]
@@ -48,3 +48,23 @@ def test_profiles_go_by_local_time() -> None:
     west = Surroundings(houses(1), Place(longitude_deg=-75.0), seed=1)
     assert west.factor("business", datetime(2026, 1, 14, 15, 30, tzinfo=UTC)) > 1.8
     assert west.factor("business", datetime(2026, 1, 14, 7, 30, tzinfo=UTC)) < 0.6
+
+
+def test_roofs_look_towards_the_equator_unless_told_otherwise() -> None:
+    january = datetime(2026, 1, 10, 2, tzinfo=UTC)
+    roofs = [
+        HouseSpec("default", "d", "671", (1,), pv_kwp=5),
+        HouseSpec("none", "x", "671", (1,)),
+        HouseSpec("north", "n", "671", (1,), pv_kwp=5, azimuth_deg=0.0),
+        HouseSpec("south", "s", "671", (1,), pv_kwp=5, azimuth_deg=180.0),
+    ]
+    sydney = Surroundings(roofs, Place(-33.9, 151.2), seed=1).light_w_per_m2(january)
+    assert sydney[0] == sydney[2] > sydney[3]
+    assert sydney[1] == 0
+
+
+def test_haze_dims_the_roofs() -> None:
+    roof = houses(1, pv_kwp=5)
+    clean = Surroundings(roof, Place(linke_turbidity=2.0), seed=1).light_w_per_m2(NOON)
+    hazy = Surroundings(roof, Place(linke_turbidity=7.0), seed=1).light_w_per_m2(NOON)
+    assert hazy[0] < 0.95 * clean[0]
