@@ -171,6 +171,7 @@ def device_states(simulation: Simulation, result: StepResult) -> dict[str, dict[
             "battery_percent": None if np.isnan(percent[row]) else float(percent[row]),
             "battery_wh": float(fleet.battery.energy_wh[row]),
             "ev_wh": float(fleet.ev.energy_wh[row]),
+            "counters": simulation.counters.of(row),
         }
     return states
 

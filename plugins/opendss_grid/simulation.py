@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .device_counters import DeviceCounters
 from .devices import Fleet, Powers
 from .fuses import FuseBox
 from .houses import HouseSpec, problems
@@ -83,6 +84,7 @@ class Simulation:
         self.circuit: Circuit = circuit
         self.houses = tuple(houses)
         self.fleet = Fleet(houses)
+        self.counters = DeviceCounters(len(houses))
         self.meters = MeterMap(circuit, houses)
         self.time = start
         self.opened: set[str] = set()
@@ -129,7 +131,9 @@ class Simulation:
             return StepResult(self.time, elapsed_s, solution, None, powers, happenings)
         self.regulators.note(solution.taps, self.time)
         truth = self.meters.read(self._engine, solution, powers.net_w, powers.net_var)
-        self.fleet.integrate(powers, self.meters.energised(solution), hours)
+        energised = self.meters.energised(solution)
+        self.fleet.integrate(powers, energised, hours)
+        self.counters.add(powers, energised, hours)
         happenings += self._blow_fuses(truth, elapsed_s)
         return StepResult(self.time, elapsed_s, solution, truth, powers, happenings)
 
