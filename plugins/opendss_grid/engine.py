@@ -6,8 +6,7 @@ Facts this module rests on (measured with DSS C-API 0.14.5):
   one thread, and every engine has a context of its own.
 - `compile` moves the working directory of the process unless `AllowChangeDir(False)`.
 - Setting loads by text or by property marks their admittance as changed and makes the next solve
-  three times slower; `Loads.kW` does not. It keeps the power factor: `kvar` is set only when the
-  ratio of the two has changed.
+  three times slower; `Loads.kW` and `LoadBatch` do not.
 - Non-convergence raises nothing: it is asked for after each solve.
 - `AllBusVolts` has the order of `AllNodeNames`, not that of `YNodeOrder`.
 """
@@ -15,7 +14,7 @@ Facts this module rests on (measured with DSS C-API 0.14.5):
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy as np
 from . import circuit_reader
 from .branch_flows import BranchFlows
 from .dss_errors import one_line, user_errors
+from .load_batch import LoadBatch
 from .protocol import (
     Circuit,
     ComplexArray,
@@ -66,8 +66,7 @@ class OpenDssEngine:
         self._faults: set[str] = set()
         self._impedances: set[str] = set()
         self._flows: BranchFlows
-        self._set_w: FloatArray = np.empty(0)
-        self._set_ratio: FloatArray = np.empty(0)
+        self._loads: LoadBatch
 
     # --- building -----------------------------------------------------------------------------
 
@@ -104,8 +103,7 @@ class OpenDssEngine:
     def _read_circuit(self) -> Circuit:
         self.circuit = circuit_reader.read_circuit(self._dss)
         self._flows = BranchFlows(self._dss, self.circuit)
-        self._set_w = np.array([load.power_w for load in self.circuit.loads])
-        self._set_ratio = np.full(len(self._set_w), np.nan)
+        self._loads = LoadBatch(self._dss, [load.name for load in self.circuit.loads])
         self._taps = self._read_taps()
         return self.circuit
 
@@ -121,38 +119,8 @@ class OpenDssEngine:
     # --- setting ------------------------------------------------------------------------------
 
     def set_loads(self, power_w: FloatArray, power_var: FloatArray) -> None:
-        """Set all loads, in the order of `circuit.loads`. Only what changed is touched."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = power_var / power_w
-            # A load of 0 W has no power factor to keep: NaN compares unequal, kvar is set again.
-            same_ratio = np.abs(ratio - self._set_ratio) < 1e-9
-        unchanged = same_ratio & (power_w == self._set_w)
-        self._set_w, self._set_ratio = power_w.copy(), ratio
-        if unchanged.all():
-            return
-        loads = self._dss.Loads
-        following: Callable[[], int] = loads.Next
-        set_kw: Callable[[float], None] = loads.kW
-        set_kvar: Callable[[float], None] = loads.kvar
-        loads.First()
-        if same_ratio.all():
-            for kw in (power_w * 1e-3).tolist():
-                set_kw(kw)
-                following()
-            return
-        rows = zip(
-            (power_w * 1e-3).tolist(),
-            (power_var * 1e-3).tolist(),
-            unchanged.tolist(),
-            same_ratio.tolist(),
-            strict=True,
-        )
-        for kw, kvar, as_before, same in rows:
-            if not as_before:
-                set_kw(kw)
-                if not same:
-                    set_kvar(kvar)
-            following()
+        """Set all loads, in the order of `circuit.loads`."""
+        self._loads.set(power_w, power_var)
 
     def set_tap(self, regulator: str, tap: int) -> None:
         """Move a tap to a position counted from neutral; GridError if there is none such."""

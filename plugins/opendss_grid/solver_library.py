@@ -35,8 +35,9 @@ def _keep_environment() -> Any:
 
 _ENVIRONMENT = _keep_environment()
 
-# The environment must be in its place before either of these loads the library.
+# The environment must be in its place before any of these loads the library.
 from dss import DSSException  # noqa: E402
+from dss_python_backend import ffi, lib  # noqa: E402
 from opendssdirect import dss  # noqa: E402
 
-__all__ = ["DSSException", "dss"]
+__all__ = ["DSSException", "dss", "ffi", "lib"]
