@@ -16,6 +16,7 @@ const TRADE_STATES = {
   matched: ["matched", "info"],
   delivering: ["delivering", "info"],
   settled: ["settled", "good"],
+  unproven: ["will expire", "bad"],
   expired: ["not delivered", "bad"],
 };
 
@@ -209,7 +210,14 @@ function tradeRow(trade, account, decimals) {
     cell("Energy", kwh(trade.qty_wh)),
     cell("Delivered", kwh(trade.delivered_wh)),
     cell("Received", kwh(trade.received_wh)),
-    cell("State", h("span", { class: `pill ${kind}`, title: trade.problem || null }, state), ""),
+    cell(
+      "State",
+      [
+        h("span", { class: `pill ${kind}` }, state),
+        trade.problem && h("small", { class: "reason" }, trade.problem),
+      ],
+      "",
+    ),
   );
 }
 

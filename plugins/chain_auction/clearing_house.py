@@ -23,6 +23,7 @@ from .events import Entry, Head, News
 from .market import Market, Proof
 from .problems import Refused
 from .tables import Ledger
+from .trade_words import in_words, shortened, unproven
 from .twin_events import MarketEvent, TradeExpired, TradeMatched, TradeSettled
 
 #: Rounds are cleared in pages of so many pairs: well inside one transaction's gas.
@@ -33,6 +34,8 @@ PRUNE_AFTER_S = 60
 TIDY_AT_ONCE = 50
 #: Transactions and meter readings older than a week are history, which the recorder keeps.
 OLD_MS = 7 * 86_400_000
+#: Readings for the case of a crash are kept this often while energy is delivered.
+KEEP_READINGS_MS = 5_000
 
 
 class Listener(Protocol):
@@ -50,9 +53,10 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A house that trades: its address and its meter."""
+    """A house that trades: how people call it, its address and its meter."""
 
     house: str
+    name: str
     address: str
     device: str
 
@@ -78,6 +82,7 @@ class ClearingHouse:
     _by_address: dict[str, Party] = field(init=False)
     _to_withdraw: set[str] = field(init=False, default_factory=set)
     _said: dict[str, str] = field(init=False, default_factory=dict)
+    _kept_ms: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.book = Book(self.market.facts.deposit_permille)
@@ -99,6 +104,8 @@ class ClearingHouse:
         since_ms = min((d.start_ms for d in self.plan), default=self.now_ms())
         for edge in await self.ledger.run(partial(store.load_edges, chain=key, since_ms=since_ms)):
             self.plan.meters.remember(edge.device, edge.at_ms, edge.counters)
+        kept = await self.ledger.run(partial(store.load_last_readings, chain=key))
+        self.plan.meters.come_back(self.now_ms(), [(r.device, r.at_ms, r.counters) for r in kept])
         await self.poll()
         await self._schedule(self.book.pending)
         for delivery in self.plan:
@@ -207,7 +214,7 @@ class ClearingHouse:
             if delivery.state == "scheduled":
                 self.listener.scheduled(delivery, trade)
             else:
-                self.log.warning("trade %d: %s", trade.id, delivery.reason)
+                self._tell_unproven(delivery)
 
     # -- clearing --
 
@@ -235,17 +242,43 @@ class ClearingHouse:
         if found or judged:
             await self.ledger.run(partial(store.save_edges, chain=key, found=found))
             await self.ledger.run(partial(store.save_deliveries, chain=key, changed=judged))
+        if now_ms - self._kept_ms >= KEEP_READINGS_MS:
+            await self.keep_readings()
         for delivery in judged:
             if delivery.state == "unproven":
-                self.log.warning(
-                    "trade %d cannot be settled: %s", delivery.trade_id, delivery.reason
-                )
+                self._tell_unproven(delivery)
+            elif delivery.reason:
+                self.log.warning("the trade %s is %s", self._named(delivery), delivery.reason)
         measured = sorted(
             (d for d in self.plan if d.state == "measured"), key=lambda d: (d.start_ms, d.end_ms)
         )
         for window, group in groupby(measured, key=lambda d: (d.start_ms, d.end_ms)):
             await self._settle_window(*window, list(group))
         self.plan.forget_closed(now_ms)
+
+    async def keep_readings(self) -> None:
+        """Keep what the meters of open deliveries read last: the hub may be away when they end."""
+        self._kept_ms = self.now_ms()
+        found = self.plan.newest_readings()
+        if found:
+            key = self.market.chain_key
+            await self.ledger.run(partial(store.save_last_readings, chain=key, found=found))
+
+    def _tell_unproven(self, delivery: Delivery) -> None:
+        """Say why a trade cannot be settled, when it will expire, and what that costs whom."""
+        self.log.warning(
+            "the trade %s cannot be settled: %s",
+            self._named(delivery),
+            unproven(self.book, self.book.trades[delivery.trade_id], delivery.reason),
+        )
+
+    def _named(self, delivery: Delivery) -> str:
+        return in_words(self.book.trades[delivery.trade_id], self.name_of)
+
+    def name_of(self, address: str) -> str:
+        """How people call a trader: the name of its house, or the address."""
+        party = self._by_address.get(address)
+        return party.name if party is not None else shortened(address)
 
     async def _settle_window(self, start_ms: int, end_ms: int, group: list[Delivery]) -> None:
         proofs = [
@@ -267,7 +300,7 @@ class ClearingHouse:
             if delivery.trade_id in refused:
                 delivery.state = "unproven"
                 delivery.reason = refused[delivery.trade_id]
-                self.log.error("trade %d was not settled: %s", delivery.trade_id, delivery.reason)
+                self._tell_unproven(delivery)
                 changed.append(delivery)
         await self.poll()
         changed += [d for d in group if d.state == "settled"]

@@ -62,6 +62,9 @@ class Config(PluginConfig):
     lead: Duration = Field(5.0, ge=0, description="time between match and delivery, at least")
     aligned: bool = Field(False, description="windows start at whole multiples of their length")
     meter_gap: Duration = Field(15.0, gt=0, description="readings farther apart prove nothing")
+    outage_gap: Duration = Field(
+        7200.0, ge=0, description="the same for the time the hub was away: estimated up to this"
+    )
     meter_accuracy_permille: int = Field(
         10, ge=0, le=50, description="a shortfall within the meters' accuracy is no shortfall"
     )

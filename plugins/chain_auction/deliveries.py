@@ -14,6 +14,10 @@ from .allocation import Claim, allocate
 from .metering import Counters, MeterGapError, Meters, NotYetError
 
 SECOND_MS = 1000
+ESTIMATED = (
+    "estimated: the hub was away at an edge of the window, so the energy that the meters counted "
+    "meanwhile is taken as even"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Counters read at a window's edge, to be kept."""
+    """Counters read at a moment, mostly a window's edge, to be kept."""
 
     device: str
     at_ms: int
@@ -116,6 +120,17 @@ class DeliveryPlan:
         self._deliveries[trade_id] = delivery
         return delivery
 
+    def newest_readings(self) -> list[Edge]:
+        """What the meters of open deliveries read last, to be kept for the case of a crash."""
+        devices = {
+            device
+            for delivery in self._deliveries.values()
+            if delivery.state == "scheduled"
+            for device in delivery.devices
+        }
+        found = [(device, self.meters.newest(device)) for device in sorted(devices)]
+        return [Edge(device, *newest) for device, newest in found if newest is not None]
+
     def read_edges(self, now_ms: int) -> list[Edge]:
         """Fix the counters at every window edge that has passed; returns the new ones."""
         found = []
@@ -165,6 +180,9 @@ class DeliveryPlan:
             received = self._metered_wh(delivery, delivery.buyer_device, now_ms, selling=False)
         delivery.delivered_wh, delivery.received_wh = delivered, received
         delivery.state = "measured"
+        edges = [(d, at) for d in delivery.devices for at in (delivery.start_ms, delivery.end_ms)]
+        if any(self.meters.is_estimate(*edge) for edge in edges):
+            delivery.reason = ESTIMATED
 
     def _metered_wh(self, delivery: Delivery, device: str, now_ms: int, *, selling: bool) -> int:
         """Whole Wh that a meter attests for one trade.

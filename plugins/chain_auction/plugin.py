@@ -16,6 +16,7 @@ from hub.api import (
     ConfigProblemError,
     Context,
     DeliveryScheduled,
+    House,
     MarketEvent,
     MarketStatus,
     OrderCancelled,
@@ -42,7 +43,7 @@ from .configuration import CONTRACTS, SPARE_S, Config, check_market
 from .deliveries import Delivery, DeliveryPlan, WindowRule
 from .events import Entry
 from .market import Market
-from .metering import Meters
+from .metering import Gaps, Meters
 from .order_desk import OrderDesk
 from .problems import (
     ChainReplaced,
@@ -93,10 +94,14 @@ class ChainAuction(Plugin[Config]):
         self._schedule()
 
     async def stop(self) -> None:
-        if self._market is not None:
-            await self._market.close()
-        if self._node is not None:
-            await self.ctx.run_blocking(self._node.stop)
+        try:
+            if hasattr(self, "house"):
+                await self.house.keep_readings()
+        finally:
+            if self._market is not None:
+                await self._market.close()
+            if self._node is not None:
+                await self.ctx.run_blocking(self._node.stop)
 
     # -- opening --
 
@@ -154,13 +159,13 @@ class ChainAuction(Plugin[Config]):
             aligned=config.aligned,
             spare_ms=round(SPARE_S * 1000),
         )
-        meters = Meters(round(config.meter_gap * 1000))
+        gaps = Gaps(round(config.meter_gap * 1000), away_ms=round(config.outage_gap * 1000))
         self.house = ClearingHouse(
             market=self._market,
             ledger=ctx.ledger,
-            plan=DeliveryPlan(rule, meters, config.meter_accuracy_permille),
+            plan=DeliveryPlan(rule, Meters(gaps), config.meter_accuracy_permille),
             parties={
-                house: Party(house, address, ctx.houses[house].device(house))
+                house: _party(house, ctx.houses[house], address)
                 for house, address in addresses.items()
             },
             now_ms=self._now_ms,
@@ -384,6 +389,10 @@ class ChainAuction(Plugin[Config]):
     @classmethod
     def check(cls, config: Any, check: CheckContext) -> list[str]:
         return check_market(config, check)
+
+
+def _party(house_id: str, house: House, address: str) -> Party:
+    return Party(house_id, house.name(house_id), address, house.device(house_id))
 
 
 @hookimpl

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import sqlite
 from .deliveries import Delivery, Edge
 from .events import Entry, Head, from_plain, to_plain
 from .metering import Counters
-from .tables import blocks, chains, deliveries, edges, events
+from .tables import blocks, chains, deliveries, edges, events, last_readings
 
 #: Blocks remembered to find where a reorganisation began; the embedded chain may lose a minute.
 BLOCKS_KEPT = 1_000
@@ -251,4 +251,24 @@ def load_edges(connection: Connection, chain: int, since_ms: int) -> list[Edge]:
     rows = connection.execute(
         select(edges).where(edges.c.chain == chain, edges.c.at_ms >= since_ms)
     )
+    return [Edge(r.device, r.at_ms, Counters(r.import_mwh, r.export_mwh)) for r in rows]
+
+
+def save_last_readings(connection: Connection, chain: int, found: Iterable[Edge]) -> None:
+    """Keep what meters read last, in place of what they read before."""
+    for reading in found:
+        values = {
+            "at_ms": reading.at_ms, "import_mwh": reading.counters.import_mwh,
+            "export_mwh": reading.counters.export_mwh,
+        }  # fmt: skip
+        key = {"chain": chain, "device": reading.device}
+        statement = sqlite.insert(last_readings).values(key | values)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["chain", "device"], set_=values)
+        )
+
+
+def load_last_readings(connection: Connection, chain: int) -> list[Edge]:
+    """What meters read last before the hub was away."""
+    rows = connection.execute(select(last_readings).where(last_readings.c.chain == chain))
     return [Edge(r.device, r.at_ms, Counters(r.import_mwh, r.export_mwh)) for r in rows]

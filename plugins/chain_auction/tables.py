@@ -127,3 +127,14 @@ edges = Table(
     Column("import_mwh", BigInteger, nullable=False),
     Column("export_mwh", BigInteger, nullable=False),
 )
+
+#: What meters of open deliveries read last, for the case that the hub is away at a window's end.
+last_readings = Table(
+    "market_last_readings",
+    metadata,
+    Column("chain", ForeignKey(chains.c.id), primary_key=True),
+    Column("device", String(64), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("import_mwh", BigInteger, nullable=False),
+    Column("export_mwh", BigInteger, nullable=False),
+)

@@ -15,6 +15,7 @@ from .clearing import clear, levels
 from .deliveries import Delivery, DeliveryPlan
 from .explain import explain, kwh
 from .market import Funds, MarketFacts
+from .trade_words import unproven
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +112,32 @@ def trades_answer(
     for trade in reversed(book.trades.values()):
         parties = (names.house(trade.buyer), names.house(trade.seller))
         if house is None or house in parties:
-            rows.append(_trade(trade, plan.get(trade.id), parties, now_ms))
+            delivery = plan.get(trade.id)
+            problem = delivery.reason if delivery is not None else ""
+            if delivery is not None and delivery.state == "unproven" and trade.state == "matched":
+                problem = unproven(book, trade, problem)
+            rows.append(_trade(trade, delivery, parties, now_ms, problem))
         if len(rows) >= limit:
             break
     return rows
 
 
 def _trade(
-    trade: BookTrade, delivery: Delivery | None, parties: Sequence[str | None], now_ms: int
+    trade: BookTrade,
+    delivery: Delivery | None,
+    parties: Sequence[str | None],
+    now_ms: int,
+    problem: str,
 ) -> dict[str, Any]:
     state = trade.state
-    if state == "matched" and delivery is not None and delivery.start_ms <= now_ms:
-        state = "delivering"
+    if state == "matched" and delivery is not None:
+        if delivery.state == "unproven":
+            state = "unproven"
+        elif delivery.start_ms <= now_ms:
+            state = "delivering"
     return {
         "trade_id": str(trade.id),
+        "round": trade.round,
         "bid_id": trade.bid_id,
         "ask_id": trade.ask_id,
         "buyer": trade.buyer,
@@ -140,7 +153,7 @@ def _trade(
         "received_wh": delivery.received_wh if delivery else None,
         "settled_wh": trade.paid_wh if trade.state == "settled" else None,
         "paid_wei": str(trade.paid_wei),
-        "problem": delivery.reason if delivery else "",
+        "problem": problem,
         "matched_at": iso(trade.matched_at),
         "block": trade.block,
         "tx": trade.tx,

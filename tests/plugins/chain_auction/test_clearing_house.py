@@ -5,19 +5,21 @@ import logging
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from hub.api import PluginState
 from hub.testing import in_virtual_time, running
-from plugins.chain_auction import verification
+from plugins.chain_auction import verification, views
 from plugins.chain_auction.book import BookTrade
 from plugins.chain_auction.chain_market import ChainMarket
 from plugins.chain_auction.clearing_house import ClearingHouse, Party
+from plugins.chain_auction.coin import coin
 from plugins.chain_auction.deliveries import Delivery, DeliveryPlan, WindowRule
 from plugins.chain_auction.events import Entry
-from plugins.chain_auction.metering import Meters
+from plugins.chain_auction.metering import Gaps, Meters
 from tests.plugins.chain_auction.conftest import Bench
 from tests.plugins.chain_auction.homes import Homes
 from tests.plugins.chain_auction.rpc import rpc
@@ -58,9 +60,10 @@ async def open_house(bench: Bench, market: ChainMarket, clock: Clock) -> tuple[C
     house = ClearingHouse(
         market=market,
         ledger=bench.ledger,
-        plan=DeliveryPlan(rule, Meters(60_000), 10),
+        plan=DeliveryPlan(rule, Meters(Gaps(60_000, away_ms=600_000)), 10),
         parties={
-            name: Party(name, address, name) for name, address in market.keyring.addresses.items()
+            name: Party(name, name.title(), address, name)
+            for name, address in market.keyring.addresses.items()
         },
         now_ms=clock,
         lock=asyncio.Lock(),
@@ -267,4 +270,63 @@ async def test_a_window_that_the_contract_does_not_accept_is_said_with_its_reaso
     assert window.state == "unproven"
     assert "the delivery window" in window.reason
     assert "does not lie within" in window.reason
+    await market.close()
+
+
+def read(house: ClearingHouse, at_ms: int, energy_wh: float) -> None:
+    """One reading of both meters: house2 has exported what house1 has imported."""
+    for name, quantity in (("house1", "energy_import"), ("house2", "energy_export")):
+        other = "energy_export" if quantity == "energy_import" else "energy_import"
+        house.plan.meters.add(name, quantity, at_ms, energy_wh)
+        house.plan.meters.add(name, other, at_ms, 1.0)
+
+
+async def test_a_window_that_ended_while_the_hub_was_away_is_proved_by_the_counters_around_it(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+):
+    clock = Clock()
+    market = await bench.open()
+    house, ear = await open_house(bench, market, clock)
+    await trade(house, clock, 1)
+    [window] = ear.windows
+    read(house, window.start_ms, 5000)
+    read(house, window.start_ms + 500, 5500)
+    clock.ms = window.start_ms + 500
+    await house.settle()
+    await market.close()  # and no more is known: as if the hub had been killed
+
+    clock.ms = window.start_ms + 100_500
+    again = await bench.open()
+    house, _ = await open_house(bench, again, clock)
+    await house.settle()
+    assert len(house.book.pending) == 1, "a first reading is waited for"
+    read(house, clock.ms, 5500 + 500 * 200)
+    await house.settle()
+    assert house.book.trades[window.trade_id].state == "settled"
+    assert house.book.trades[window.trade_id].paid_wh == 1000
+    assert "House2 → House1, 1 kWh, round 1 is estimated: the hub was away" in caplog.text
+    await again.close()
+
+
+async def test_a_window_that_nothing_proves_says_when_it_expires_and_what_that_costs(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+):
+    clock = Clock()
+    market = await bench.open()
+    house, ear = await open_house(bench, market, clock)
+    await trade(house, clock, 1)
+    [window] = ear.windows
+    clock.ms = window.end_ms + 61_000
+    await house.settle()
+    matched = house.book.trades[window.trade_id]
+    assert "the trade House2 → House1, 1 kWh, round 1 cannot be settled: " in caplog.text
+    deadline = datetime.fromtimestamp(matched.deadline or 0, UTC)
+    told = (
+        f"It expires at {deadline:%H:%M:%S} UTC: the seller loses its deposit of "
+        f"{coin(PRICE // 10)} to the buyer, who gets the payment back"
+    )
+    assert told in caplog.text
+    [shown] = views.trades_answer(house.book, house.plan, views.Names({}, {}), clock.ms)
+    assert shown["state"] == "unproven"
+    assert told in shown["problem"]
     await market.close()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.chain_auction.deliveries import DeliveryPlan, WindowRule
-from plugins.chain_auction.metering import Meters
+from plugins.chain_auction.metering import Gaps, Meters
 
 LENGTH_MS = 30_000
 T0 = 1_000_000_000_000
@@ -14,7 +14,7 @@ DEADLINE = T0 + 600_000
 
 def make_plan(*, accuracy_permille: int = 10, aligned: bool = False) -> DeliveryPlan:
     rule = WindowRule(lead_ms=5_000, length_ms=LENGTH_MS, aligned=aligned, spare_ms=10_000)
-    return DeliveryPlan(rule, Meters(15_000), accuracy_permille)
+    return DeliveryPlan(rule, Meters(Gaps(15_000, away_ms=7_200_000)), accuracy_permille)
 
 
 def run_meter(

@@ -11,6 +11,7 @@ const SHOWN = 7;
 const STATES = {
   matched: ["matched", "info"],
   delivering: ["delivering", "info"],
+  unproven: ["will expire", "bad"],
   settled: ["settled", "good"],
   expired: ["not delivered", "bad"],
 };
@@ -95,7 +96,12 @@ export function startMarket(hub) {
       h("td", { class: "number", "data-label": "Energy" }, kwh(trade.qty_wh)),
       h("td", { class: "number", "data-label": "Price" }, eth(trade.price_wei_per_kwh, decimals)),
       h("td", { class: "number", "data-label": "Delivered" }, kwh(trade.delivered_wh)),
-      h("td", {}, h("span", { class: `pill ${kind}`, title: trade.problem || null }, state)),
+      h(
+        "td",
+        {},
+        h("span", { class: `pill ${kind}` }, state),
+        trade.problem && h("small", { class: "reason" }, trade.problem),
+      ),
     );
   }
 }
