@@ -38,10 +38,12 @@ from hub.messages import (
     ReadingBatch,
     ScenarioStep,
     Severity,
+    Telegram,
     TradeExpired,
     TradeMatched,
     TradeSettled,
     new_id,
+    telegrams,
     unit_of,
 )
 from hub.plugin import CheckContext, Context, Plugin, PluginConfig
@@ -105,6 +107,7 @@ __all__ = [
     "Severity",
     "SimulationRun",
     "Solar",
+    "Telegram",
     "TradeExpired",
     "TradeMatched",
     "TradeSettled",
@@ -115,5 +118,6 @@ __all__ = [
     "hookimpl",
     "new_id",
     "plain",
+    "telegrams",
     "unit_of",
 ]

@@ -1,32 +1,31 @@
 """The bus: carries messages from publishers to subscribers inside one process.
 
 `publish` is synchronous, never blocks and never raises. Every subscription has a queue and a task
-of its own, so a slow or raising subscriber delays nobody else. In a queue, conflated messages
-(readings, states) are kept one per topic: a newer one takes the older one's place and the loss is
-counted. All other messages are delivered, however many there are.
+of its own (`hub.subscription`), so a slow or raising subscriber delays nobody else. Who wants what
+is found once per topic, and once per device and set of quantities, and then remembered.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
-from collections import deque
-from collections.abc import Awaitable, Callable
+from asyncio import gather
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import TypeVar
 
-from hub.messages import Message, Reading, ReadingBatch
-from hub.tasks import was_cancelled
-from hub.topics import matches, split_filter
+from hub.last import Last, LastValues
+from hub.messages import Message, Reading, ReadingBatch, Telegram, unit_of
+from hub.subscription import (
+    AnySubscription,
+    BatchHandler,
+    BatchSubscription,
+    Handler,
+    Subscription,
+)
 
-Handler = Callable[[Any], Awaitable[None] | None]
+__all__ = ["BatchHandler", "Bus", "Handler", "Last", "Subscription"]
 
-#: A subscription gives the loop back after this long, however full its queue is.
-SLICE_S = 0.005
-#: An undelivered backlog of unconflated messages beyond this is reported.
-BACKLOG_WARNING = 10_000
 #: So many topics are remembered: 5,000 meters with 20 quantities, and a bound on hostile names.
 MAX_TOPICS = 100_000
 #: Refusals are counted by topic for the first so many topics, then together.
@@ -35,109 +34,21 @@ OTHER_TOPICS = "(other topics)"
 
 log = logging.getLogger("hub.bus")
 
-
-@dataclass(frozen=True, slots=True)
-class Last:
-    """The last message of a topic and how old it is."""
-
-    message: Any
-    age_s: float
-    stale: bool
+SubscriptionT = TypeVar("SubscriptionT", bound=AnySubscription)
 
 
-@dataclass(slots=True)
-class Counters:
-    """What happened on one subscription since it began."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Route:
+    """Who wants the readings of a telegram or a batch: some as a whole, some single ones.
 
-    delivered: int = 0
-    conflated: int = 0
-    errors: int = 0
+    `topics[i]` is that of the i-th reading; `single` names subscriptions and the readings they want
+    by their places.
+    """
 
-
-class Subscription:
-    """One handler on one topic filter. Made by `Bus.subscribe`, ended by `close`."""
-
-    def __init__(
-        self,
-        bus: Bus,
-        topic_filter: str,
-        handler: Handler,
-        owner: str,
-        on_error: Callable[[BaseException], None] | None,
-    ) -> None:
-        self.filter = topic_filter
-        self.parts = split_filter(topic_filter)
-        self.owner = owner
-        self.counters = Counters()
-        self._bus = bus
-        self._handler = handler
-        self._on_error = on_error
-        self._queue: deque[Message | str] = deque()
-        self._latest: dict[str, Message] = {}
-        self._waiter: asyncio.Future[None] | None = None
-        self._task = asyncio.get_running_loop().create_task(
-            self._deliver(), name=f"bus:{owner}:{topic_filter}"
-        )
-
-    @property
-    def backlog(self) -> int:
-        return len(self._queue)
-
-    def put(self, topic: str, message: Message) -> None:
-        if message.conflated:
-            if topic in self._latest:
-                self.counters.conflated += 1
-            else:
-                self._queue.append(topic)
-            self._latest[topic] = message
-        else:
-            self._queue.append(message)
-            if len(self._queue) % BACKLOG_WARNING == 0:
-                log.warning("%s: %d messages wait on %s", self.owner, len(self._queue), self.filter)
-        waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
-
-    async def _deliver(self) -> None:
-        queue, latest, handler, counters = self._queue, self._latest, self._handler, self.counters
-        loop = asyncio.get_running_loop()
-        while True:
-            if not queue:
-                self._waiter = loop.create_future()
-                await self._waiter
-            started = time.perf_counter()
-            while queue:
-                item = queue.popleft()
-                message = latest.pop(item) if type(item) is str else item
-                try:
-                    awaitable = handler(message)
-                    if awaitable is not None:
-                        await awaitable
-                    counters.delivered += 1
-                except (Exception, SystemExit, asyncio.CancelledError) as error:
-                    if isinstance(error, asyncio.CancelledError) and was_cancelled():
-                        raise
-                    counters.errors += 1
-                    self._failed(error)
-                if time.perf_counter() - started > SLICE_S:
-                    break
-            if queue:
-                await asyncio.sleep(0)
-
-    def _failed(self, error: BaseException) -> None:
-        if self._on_error is None:
-            log.error("%s: handler of %s raised", self.owner, self.filter, exc_info=error)
-        else:
-            self._on_error(error)
-
-    def close(self) -> None:
-        """End the subscription; what still waits in its queue is discarded."""
-        self._bus.forget(self)
-        self._task.cancel()
-        self._queue.clear()
-        self._latest.clear()
+    key: str
+    topics: tuple[str, ...]
+    whole: tuple[BatchSubscription, ...]
+    single: tuple[tuple[Subscription, tuple[int, ...]], ...]
 
 
 class Bus:
@@ -145,12 +56,17 @@ class Bus:
 
     def __init__(self, now: Callable[[], datetime], stale_after_s: float = 10.0) -> None:
         self._now = now
-        self._stale_after = timedelta(seconds=stale_after_s)
-        self._subscriptions: list[Subscription] = []
-        self._routes: dict[str, tuple[Subscription, ...]] = {}
-        self._last: dict[str, tuple[Any, datetime]] = {}
+        self._subscriptions: list[AnySubscription] = []
+        self._routes: dict[str, tuple[AnySubscription, ...]] = {}
+        self._telegram_routes: dict[tuple[str, tuple[str, ...]], _Route] = {}
+        self._batch_routes: dict[str, tuple[tuple[str, ...], _Route]] = {}
+        self._last = LastValues(now, stale_after_s, MAX_TOPICS)
+        self.last = self._last.get
+        self.last_matching = self._last.matching
         self.published = 0
         self.refused: dict[str, int] = {}
+
+    # -- subscribers --
 
     def subscribe(
         self,
@@ -164,22 +80,48 @@ class Bus:
 
         A handler may be plain or `async`. What it raises is counted and given to `on_error`.
         """
-        subscription = Subscription(self, topic_filter, handler, owner, on_error)
+        return self._add(Subscription(topic_filter, handler, owner, on_error, self.forget))
+
+    def subscribe_batches(
+        self,
+        filters: Sequence[str],
+        handler: BatchHandler,
+        *,
+        owner: str = "?",
+        on_error: Callable[[BaseException], None] | None = None,
+    ) -> BatchSubscription:
+        """Call `handler` with all messages that wait and match one of the filters, in order.
+
+        A `Telegram` or `ReadingBatch` comes whole if a filter matches any reading in it.
+        """
+        return self._add(BatchSubscription(filters, handler, owner, on_error, self.forget))
+
+    def _add(self, subscription: SubscriptionT) -> SubscriptionT:
         self._subscriptions.append(subscription)
-        self._routes.clear()
+        self._forget_routes()
         return subscription
 
-    def forget(self, subscription: Subscription) -> None:
+    def forget(self, subscription: AnySubscription) -> None:
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
-            self._routes.clear()
+            self._forget_routes()
+
+    def _forget_routes(self) -> None:
+        self._routes.clear()
+        self._telegram_routes.clear()
+        self._batch_routes.clear()
 
     @property
-    def subscriptions(self) -> tuple[Subscription, ...]:
+    def subscriptions(self) -> tuple[AnySubscription, ...]:
         return tuple(self._subscriptions)
+
+    # -- publishers --
 
     def publish(self, message: Message) -> None:
         """Hand a message to all its subscribers. Refuses (and counts) NaN and infinity."""
+        if type(message) is Telegram:
+            self.publish_all((message,))
+            return
         topic = message.topic
         try:
             finite = message.finite()
@@ -191,67 +133,110 @@ class Bus:
             self._refuse(topic)
             return
         self.published += 1
+        if type(message) is ReadingBatch:
+            self._publish_batch(topic, message)
+            return
         if message.conflated:
-            self._remember(topic, message, self._now())
+            self._last.keep(topic, message, self._now())
         for subscription in self._route(topic):
             subscription.put(topic, message)
-        if type(message) is ReadingBatch:
-            self._spread(message)
 
-    def _remember(self, topic: str, message: Message, now: datetime) -> None:
-        if len(self._last) >= MAX_TOPICS and topic not in self._last:
-            self._forget_oldest()
-        self._last[topic] = (message, now)
-
-    def _forget_oldest(self) -> None:
-        """Drop the half that was silent longest: topics are made of names from outside."""
-        newest_first = sorted(self._last.items(), key=lambda entry: entry[1][1], reverse=True)
-        self._last = dict(newest_first[: MAX_TOPICS // 2])
-        log.warning("more than %d topics: those that were silent longest are forgotten", MAX_TOPICS)
-
-    def last(self, topic: str, *, stale_after_s: float | None = None) -> Last | None:
-        """Return the last reading or state of a topic with its age, or None if there was none.
-
-        A reading's age counts from its own timestamp, so a value that was old on arrival is old.
+    def publish_all(self, messages: Iterable[Message]) -> None:
+        """Publish several messages in their order; many telegrams at once cost little more each
+        than their routes.
         """
-        entry = self._last.get(topic)
-        if entry is None:
-            return None
-        message, arrived = entry
-        at = getattr(message, "at", arrived)
-        age = self._now() - min(at, arrived)
-        limit = self._stale_after if stale_after_s is None else timedelta(seconds=stale_after_s)
-        return Last(message, max(0.0, age.total_seconds()), age > limit)
+        now = self._now()
+        takers: tuple[BatchSubscription, ...] = ()
+        waiting: dict[str, Message] = {}
+        for message in messages:
+            if type(message) is not Telegram:
+                _hand_over(waiting, takers)
+                waiting = {}
+                self.publish(message)
+                continue
+            route = self._telegram_route(message)
+            if route is None:
+                self._refuse(message.topic)
+                continue
+            self.published += 1
+            self._last.keep_telegram(route.topics, message, now)
+            if route.whole != takers or route.key in waiting:
+                _hand_over(waiting, takers)
+                takers, waiting = route.whole, {}
+            waiting[route.key] = message
+            if route.single:
+                _hand_over_single(route, message)
+        _hand_over(waiting, takers)
 
-    def last_matching(self, topic_filter: str) -> dict[str, Last]:
-        """Return the last message of every topic that matches a filter."""
-        parts = split_filter(topic_filter)
-        found = {topic: self.last(topic) for topic in self._last if matches(parts, topic)}
-        return {topic: last for topic, last in found.items() if last is not None}
+    def _publish_batch(self, topic: str, batch: ReadingBatch) -> None:
+        """Give a batch to those who take batches, and each device's value to those who listen for
+        single readings.
+        """
+        route = self._batch_route(topic, batch)
+        now = self._now()
+        self._last.keep(topic, batch, now)
+        for subscription in self._route(topic):
+            subscription.put(topic, batch)
+        self._last.keep_batch(route.topics, batch, now)
+        for taker in route.whole:
+            taker.put(topic, batch)
+        _hand_over_single(route, batch)
 
-    def _route(self, topic: str) -> tuple[Subscription, ...]:
+    # -- routes --
+
+    def _route(self, topic: str) -> tuple[AnySubscription, ...]:
         route = self._routes.get(topic)
         if route is None:
             if len(self._routes) >= MAX_TOPICS:
                 self._routes.clear()
-            route = tuple(s for s in self._subscriptions if matches(s.parts, topic))
+            route = tuple(s for s in self._subscriptions if s.matches(topic))
             self._routes[topic] = route
         return route
 
-    def _spread(self, batch: ReadingBatch) -> None:
-        """Give each device's value to those who listen for single readings, and remember it."""
-        now = self._now()
-        served = self._route(batch.topic)
-        for device, value in zip(batch.devices, batch.values, strict=True):
-            topic = f"reading/{device}/{batch.quantity}"
-            reading = Reading(
-                device, batch.quantity, float(value), batch.unit, batch.at, batch.quality,
-                batch.cause,
-            )  # fmt: skip
-            self._remember(topic, reading, now)
-            for subscription in self._route(topic):
-                if subscription not in served:
-                    subscription.put(topic, reading)
+    def _telegram_route(self, telegram: Telegram) -> _Route | None:
+        """Return who wants a telegram; None if its values are not numbers of known quantities."""
+        device, quantities = telegram.device, telegram.quantities
+        try:
+            if len(quantities) != len(telegram.values) or not telegram.finite():
+                return None
+            route = self._telegram_routes.get((device, quantities))
+            if route is None:
+                for quantity in quantities:
+                    unit_of(quantity)
+        except (KeyError, TypeError, ValueError):
+            return None
+        if route is None:
+            if len(self._telegram_routes) >= MAX_TOPICS:
+                self._telegram_routes.clear()
+            topics = tuple(f"reading/{device}/{quantity}" for quantity in quantities)
+            route = self._make_route(f"reading/{device}/{','.join(quantities)}", topics, ())
+            self._telegram_routes[device, quantities] = route
+        return route
+
+    def _batch_route(self, topic: str, batch: ReadingBatch) -> _Route:
+        devices, route = self._batch_routes.get(topic, (None, None))
+        if route is None or devices != batch.devices:
+            if len(self._batch_routes) >= MAX_TOPICS:
+                self._batch_routes.clear()
+            topics = tuple(f"reading/{device}/{batch.quantity}" for device in batch.devices)
+            route = self._make_route(topic, topics, self._route(topic))
+            self._batch_routes[topic] = (batch.devices, route)
+        return route
+
+    def _make_route(
+        self, key: str, topics: tuple[str, ...], served: Sequence[AnySubscription]
+    ) -> _Route:
+        whole: list[BatchSubscription] = []
+        single: list[tuple[Subscription, tuple[int, ...]]] = []
+        for subscription in self._subscriptions:
+            if subscription in served:
+                continue
+            places = tuple(i for i, topic in enumerate(topics) if subscription.matches(topic))
+            if places and isinstance(subscription, BatchSubscription):
+                whole.append(subscription)
+            elif places and isinstance(subscription, Subscription):
+                single.append((subscription, places))
+        return _Route(key, topics, tuple(whole), tuple(single))
 
     def _refuse(self, topic: str) -> None:
         if topic not in self.refused and len(self.refused) >= MAX_REFUSED_TOPICS:
@@ -262,7 +247,24 @@ class Bus:
 
     async def close(self) -> None:
         """End all subscriptions."""
-        tasks = [s._task for s in self._subscriptions]
+        tasks = [s.task for s in self._subscriptions]
         for subscription in self.subscriptions:
             subscription.close()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await gather(*tasks, return_exceptions=True)
+
+
+def _hand_over(waiting: dict[str, Message], takers: Sequence[BatchSubscription]) -> None:
+    if waiting:
+        for taker in takers:
+            taker.put_all(waiting)
+
+
+def _hand_over_single(route: _Route, message: Telegram | ReadingBatch) -> None:
+    """Make the readings that are listened for, each once."""
+    made: dict[int, Reading] = {}
+    for subscription, places in route.single:
+        for place in places:
+            reading = made.get(place)
+            if reading is None:
+                reading = made[place] = message.reading(place)
+            subscription.put(route.topics[place], reading)

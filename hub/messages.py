@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -149,6 +149,70 @@ class ReadingBatch(Message):
 
     def finite(self) -> bool:
         return math.isfinite(math.fsum(self.values))
+
+    def reading(self, index: int) -> Reading:
+        """Return one of its values as a reading."""
+        return Reading(
+            self.devices[index], self.quantity, float(self.values[index]), self.unit, self.at,
+            self.quality, self.cause,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Telegram(Message):
+    """What one device reported at one instant: `values[i]` is of `quantities[i]`, in its unit.
+
+    Subscribers of batches (`subscribe_batches`) receive it whole; all others receive the single
+    `Reading`s in it, which the bus makes only where somebody listens. Telegrams of one device with
+    the same quantities are conflated.
+    """
+
+    device: str
+    quantities: tuple[str, ...]
+    values: tuple[float, ...]
+    at: datetime
+    quality: Quality = Quality.GOOD
+    cause: str | None = None
+
+    conflated: ClassVar[bool] = True
+
+    @property
+    def topic(self) -> str:
+        return f"reading/{self.device}"
+
+    def finite(self) -> bool:
+        return math.isfinite(sum(self.values))
+
+    def get(self, quantity: str) -> float | None:
+        """Return the value of a quantity; None if it is not in it."""
+        quantities = self.quantities
+        return self.values[quantities.index(quantity)] if quantity in quantities else None
+
+    def reading(self, index: int) -> Reading:
+        """Return one of its values as a reading."""
+        quantity = self.quantities[index]
+        return Reading(
+            self.device, quantity, self.values[index], unit_of(quantity), self.at, self.quality,
+            self.cause,
+        )  # fmt: skip
+
+
+def telegrams(messages: Iterable[Message]) -> Iterator[Telegram]:
+    """Return the measurements among messages as telegrams, whatever form they came in."""
+    for message in messages:
+        if type(message) is Telegram:
+            yield message
+        elif type(message) is Reading:
+            yield Telegram(
+                message.device, (message.quantity,), (message.value,), message.at, message.quality,
+                message.cause,
+            )  # fmt: skip
+        elif type(message) is ReadingBatch:
+            quantities = (message.quantity,)
+            for device, value in zip(message.devices, message.values, strict=True):
+                yield Telegram(
+                    device, quantities, (float(value),), message.at, message.quality, message.cause
+                )
 
 
 # --- The feeder -----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from hub.bus import Handler, Last
+from hub.bus import BatchHandler, Handler, Last
 from hub.clock import Clock
 from hub.commands import CommandHandler
 from hub.houses import House
@@ -115,8 +115,23 @@ class Context(ABC):
         """Put a message on the bus. Never blocks, never raises; call it on the hub's loop."""
 
     @abstractmethod
+    def publish_all(self, messages: Sequence[Message]) -> None:
+        """Publish several messages in their order; for many telegrams this is much cheaper."""
+
+    @abstractmethod
     def subscribe(self, topic_filter: str, handler: Handler) -> Callable[[], None]:
         """Call `handler(message)` for every message whose topic matches; returns what ends it."""
+
+    @abstractmethod
+    def subscribe_batches(
+        self, topic_filters: Sequence[str], handler: BatchHandler
+    ) -> Callable[[], None]:
+        """Call `handler(messages)` with all messages that wait and match one of the filters.
+
+        For who reads many meters: a `Telegram` or `ReadingBatch` comes whole, unsplit, if a filter
+        matches any reading in it; `telegrams(messages)` makes all of them telegrams. What the
+        handler raises costs it the messages it was given.
+        """
 
     @abstractmethod
     def last(self, topic: str, *, stale_after_s: float | None = None) -> Last | None:

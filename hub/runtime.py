@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from hub.bus import Handler, Last
+from hub.bus import BatchHandler, Handler, Last
 from hub.commands import CommandHandler
 from hub.errors import ConfigProblemError, HubError, Unavailable
 from hub.link import Link, LinkOptions
@@ -22,6 +22,7 @@ from hub.messages import Command, CommandResult, Message
 from hub.plugin import Context
 from hub.scheduler import Job, cron, interval, once
 from hub.services import Answerer
+from hub.subscription import AnySubscription
 from hub.tasks import was_cancelled
 from hub.virtual import VirtualLoop
 
@@ -72,6 +73,10 @@ class PluginContext(Context):
         self.published += 1
         self._hub.bus.publish(message)
 
+    def publish_all(self, messages: Sequence[Message]) -> None:
+        self.published += len(messages)
+        self._hub.bus.publish_all(messages)
+
     def _need_open(self) -> None:
         """Nothing may be registered that nobody would take back."""
         if self._released:
@@ -79,12 +84,30 @@ class PluginContext(Context):
 
     def subscribe(self, topic_filter: str, handler: Handler) -> Callable[[], None]:
         self._need_open()
-        subscription = self._hub.bus.subscribe(
-            topic_filter,
-            handler,
-            owner=self.name,
-            on_error=partial(self._supervised.handler_failed, topic_filter),
+        return self._closer(
+            self._hub.bus.subscribe(
+                topic_filter,
+                handler,
+                owner=self.name,
+                on_error=partial(self._supervised.handler_failed, topic_filter),
+            )
         )
+
+    def subscribe_batches(
+        self, topic_filters: Sequence[str], handler: BatchHandler
+    ) -> Callable[[], None]:
+        self._need_open()
+        return self._closer(
+            self._hub.bus.subscribe_batches(
+                topic_filters,
+                handler,
+                owner=self.name,
+                on_error=partial(self._supervised.handler_failed, " ".join(topic_filters)),
+            )
+        )
+
+    def _closer(self, subscription: AnySubscription) -> Callable[[], None]:
+        """Have a subscription end with the plugin; return what ends it earlier."""
         self._undo.append(subscription.close)
 
         def close() -> None:
