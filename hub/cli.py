@@ -146,10 +146,14 @@ def plugins(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None
 @app.command()
 def reload(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Have the running hub read its file again and restart what changed."""
-    from hub.control import answers
+    from hub.control import NotRunning, answers
 
     loaded, _ = _load(config)
-    answer = next(answers(loaded.hub.data_dir, {"do": "reload"}))
+    try:
+        answer = next(answers(loaded.hub.data_dir, {"do": "reload"}))
+    except NotRunning as error:
+        hint = "a hub that was started before `data_dir` was changed must be stopped by Ctrl-C"
+        raise NotRunning(f"{error}; {hint}") from None
     if as_json:
         _print_json(answer)
     elif "problems" in answer:
@@ -157,6 +161,8 @@ def reload(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
     else:
         for what in ("started", "stopped", "kept"):
             typer.echo(f"{what}: {', '.join(answer[what]) or 'none'}")
+        if answer["after_restart"]:
+            typer.echo(f"not in effect until a restart: {', '.join(answer['after_restart'])}")
 
 
 @app.command()

@@ -35,6 +35,17 @@ class LogSection(_Section):
     )
 
 
+class BlockingSection(_Section):
+    """What is done about a plugin that keeps the whole hub from running."""
+
+    shown_after: Annotated[Duration, Field(gt=0)] = Field(
+        0.5, description="so long in one piece, and the plugin and the place in its code are named"
+    )
+    stop_after: Duration = Field(
+        30.0, description="so long within a minute, and the plugin is stopped; 0: never"
+    )
+
+
 def _price(value: str) -> str:
     try:
         wei = Decimal(value).scaleb(18)
@@ -82,6 +93,29 @@ class HubSection(_Section):
         10.0, description="a reading older than this is stale"
     )
     log: LogSection = Field(default_factory=LogSection, description="logging")
+    blocking: BlockingSection = Field(
+        default_factory=BlockingSection, description="plugins that block the hub"
+    )
     tariff: TariffSection | None = Field(
         None, description="the supplier's prices, for the bills in the report of `hub simulate`"
     )
+
+
+def waiting_for_restart(running: HubSection, new: HubSection) -> list[str]:
+    """Return what a reload cannot change while the hub runs, such as `hub.seed (1, not 2)`."""
+    pairs = {key: (getattr(running, key), getattr(new, key)) for key in _AT_START}
+    pairs["log.format"] = running.log.format, new.log.format
+    pairs["blocking.shown_after"] = running.blocking.shown_after, new.blocking.shown_after
+    return [
+        f"hub.{key} (stays {_short(was)}, not {_short(wanted)})"
+        for key, (was, wanted) in pairs.items()
+        if was != wanted
+    ]
+
+
+#: Read once, when the hub starts.
+_AT_START = ("data_dir", "time_lapse", "seed", "stale_after")
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hub import __version__
+from hub import __version__, logs
 from hub.bus import Bus
 from hub.clock import Clock
 from hub.commands import CommandRouter
 from hub.config import ConfigError, HubConfig, load
+from hub.config_sections import waiting_for_restart
 from hub.errors import HubError
 from hub.link import LoopbackNet
 from hub.loader import Loader
@@ -29,7 +30,7 @@ from hub.services import Services
 from hub.store import Database
 from hub.supervisor import Supervised
 from hub.virtual import VirtualLoop
-from hub.watchdog import Watchdog, plugin_of
+from hub.watchdog import Block, Watchdog, plugin_of
 
 log = logging.getLogger("hub")
 
@@ -60,6 +61,7 @@ class Hub:
         data_dir: Path | None = None,
     ) -> None:
         self.config = config
+        self._started_with = config.hub
         self.loader = loader
         self.virtual = virtual
         self.safe = safe
@@ -115,7 +117,9 @@ class Hub:
             ) from None
         self.scheduler.start()
         if self.virtual is None:
-            self.watchdog = Watchdog(asyncio.get_running_loop(), self._blocked)
+            self.watchdog = Watchdog(
+                asyncio.get_running_loop(), self._blocked, self.config.hub.blocking.shown_after
+            )
             self.watchdog.start()
             now = self.clock.now()
             self.scheduler.add("hub/health", self._health, interval(1.0, now))
@@ -180,7 +184,8 @@ class Hub:
     async def reload(self) -> Mapping[str, Any]:
         """Read the file again and restart what changed. With mistakes in it nothing changes.
 
-        Returns `{"problems": [...]}` or `{"stopped": [...], "started": [...], "kept": [...]}`.
+        Returns `{"problems": [...]}` or `{"stopped": [...], "started": [...], "kept": [...],
+        "after_restart": [...]}`; the last names what changed and needs the hub started anew.
         """
         # In a task of its own: who asks may be a plugin that the reload itself stops.
         # Requests that come while one waits share it.
@@ -208,7 +213,8 @@ class Hub:
     async def _change_to(self, new: HubConfig) -> Mapping[str, Any]:
         old = self.config
         self.on_config(new)
-        everything = new.houses != old.houses or new.hub != old.hub
+        # Contexts hand these to plugins when they start; what else is new is read where it is used.
+        everything = new.houses != old.houses or new.hub.name != old.hub.name
         kept = [
             name
             for name, spec in new.plugins.items()
@@ -231,7 +237,10 @@ class Hub:
             "reloaded: %d restarted or new, %d stopped, %d untouched",
             len(started), len(set(stopped) - set(started)), len(kept),
         )  # fmt: skip
-        return {"stopped": stopped, "started": started, "kept": kept}
+        waiting = waiting_for_restart(self._started_with, new.hub)
+        if waiting:
+            log.warning("not in effect until the hub is started anew: %s", ", ".join(waiting))
+        return {"stopped": stopped, "started": started, "kept": kept, "after_restart": waiting}
 
     # -- health --
 
@@ -253,13 +262,14 @@ class Hub:
             else:
                 self._flooding.pop(name, None)
 
-    def _blocked(self, seconds: float, task_name: str, where: str) -> None:
-        name = plugin_of(task_name)
+    def _blocked(self, block: Block) -> None:
+        name = plugin_of(block.task)
         supervised = self.plugins.get(name) if name else None
         if supervised is not None:
-            supervised.blocked(seconds, where)
+            supervised.blocked(block)
         else:
-            log.warning("the hub was blocked for %.1f s at %s (%s)", seconds, where, task_name)
+            text = f"the hub was blocked for {block.seconds:.1f} s at {block.place} ({block.task})"
+            logs.warn_with_stack(log, text, block.stack)
 
     # -- account --
 

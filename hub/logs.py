@@ -204,6 +204,15 @@ class LogHandle:
             logging.getLogger(name).setLevel(level)
 
 
+def warn_with_stack(logger: logging.Logger, text: str, stack: str) -> None:
+    """Log a warning with a stack that is not the present one."""
+    if logger.isEnabledFor(logging.WARNING):
+        record = logger.makeRecord(
+            logger.name, logging.WARNING, __file__, 0, "%s", (text,), None, sinfo=stack or None
+        )
+        logger.handle(record)
+
+
 _current: list[LogHandle] = []
 
 

@@ -13,12 +13,14 @@ import traceback
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from hub import logs
 from hub.config import PluginSpec
 from hub.errors import ConfigProblemError, HubError, Unavailable
 from hub.messages import PluginState, PluginStatus
 from hub.plugin import Plugin
 from hub.runtime import PluginContext
 from hub.tasks import was_cancelled
+from hub.watchdog import Block
 
 if TYPE_CHECKING:
     from hub.core import Hub
@@ -33,8 +35,10 @@ FORGIVEN_AFTER_S = 60.0
 MAX_BACKOFF_S = 60.0
 #: A handler's or job's failure colours the state for this long after the last one.
 TROUBLE_SHOWN_S = 60.0
-#: A plugin that blocks the hub this often within a minute is stopped.
-MAX_BLOCKS = 3
+#: Blocks of the hub are summed up over this time.
+BLOCKS_SUMMED_S = 60.0
+#: A plugin is not stopped for blocking before it was warned of so often.
+MIN_BLOCKS = 3
 
 
 class Supervised:
@@ -57,7 +61,7 @@ class Supervised:
         self._troubles: dict[str, str] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._logged: dict[str, datetime] = {}
-        self._blocks: list[datetime] = []
+        self._blocks: list[tuple[datetime, float]] = []
         self._crash: asyncio.Future[BaseException] | None = None
         self._task: asyncio.Task[None] | None = None
         self._releasing: asyncio.Task[None] | None = None
@@ -235,14 +239,24 @@ class Supervised:
             self.log.info("job %r is back", job)
             self.report(f"job {job}", None)
 
-    def blocked(self, seconds: float, where: str) -> None:
-        """The plugin kept the whole hub from running."""
-        text = f"blocked the hub for {seconds:.1f} s at {where}"
-        self.log.warning("%s", text)
+    def blocked(self, block: Block) -> None:
+        """The plugin kept the whole hub from running. Warned of first, stopped if it goes on."""
+        text = f"blocked the hub for {block.seconds:.1f} s at {block.place}"
+        logs.warn_with_stack(self.log, text, block.stack)
         now = self.hub.clock.now()
-        self._blocks = [t for t in self._blocks if (now - t).total_seconds() < 60] + [now]
-        if len(self._blocks) >= MAX_BLOCKS:
-            self.stop_for(f"{text}; {MAX_BLOCKS} times within a minute, so it was stopped")
+        self._blocks.append((now, block.seconds))
+        self._blocks = [
+            (at, seconds)
+            for at, seconds in self._blocks
+            if (now - at).total_seconds() < BLOCKS_SUMMED_S
+        ]
+        total_s = sum(seconds for _, seconds in self._blocks)
+        limit_s = self.hub.config.hub.blocking.stop_after
+        if limit_s and total_s >= limit_s and len(self._blocks) >= MIN_BLOCKS:
+            self.stop_for(
+                f"{text}; {total_s:.0f} s within a minute, so it was stopped "
+                f"(`hub: {{blocking: {{stop_after: ...}}}}` allows more)"
+            )
         else:
             self.report("blocked", text, for_s=TROUBLE_SHOWN_S)
 

@@ -10,27 +10,44 @@ import asyncio
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from types import FrameType
 
 PERIOD_S = 0.1
-BLOCKED_S = 0.5
-#: A wait of `BLOCKED_S` that took longer than this says that the process stood still.
-STARVED_S = 1.0
+#: A wait that took so much longer than it should says that the process stood still.
+STARVED_S = 0.5
+#: Frames of a stack that are shown, the innermost ones.
+FRAMES_SHOWN = 12
 
-#: Called on the loop afterwards: seconds, name of the task, place in the code.
-Report = Callable[[float, str, str], None]
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The loop stood still: for how long, in which task, and where in the code."""
+
+    seconds: float
+    task: str
+    place: str
+    stack: str
+
+
+#: Called on the loop afterwards.
+Report = Callable[[Block], None]
 
 
 class Watchdog:
     """Measures how late the loop is; `lag_s` is the last figure and `worst_s` the worst."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, report: Report) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, report: Report, blocked_s: float = 0.5
+    ) -> None:
         self.lag_s = 0.0
         self.worst_s = 0.0
         self._loop = loop
         self._report = report
+        self._blocked_s = blocked_s
         self._stop = threading.Event()
         self._answered = threading.Event()
         self._main = threading.get_ident()
@@ -51,28 +68,29 @@ class Watchdog:
                 self._loop.call_soon_threadsafe(self._answered.set)
             except RuntimeError:
                 return  # the loop is closed
-            culprit: tuple[str, str] | None = None
+            culprit: tuple[str, str, str] | None = None
             waited = asked
-            while not self._answered.wait(BLOCKED_S) and not self._stop.is_set():
+            while not self._answered.wait(self._blocked_s) and not self._stop.is_set():
                 before, waited = waited, time.monotonic()
-                if waited - before > STARVED_S:
+                if waited - before > self._blocked_s + STARVED_S:
                     # This thread was kept from running, too: who runs now need not be to blame.
-                    culprit = culprit or ("", "a moment when the whole process stood still")
+                    culprit = culprit or ("", "a moment when the whole process stood still", "")
                 else:
                     culprit = culprit or self._look()
             self.lag_s = time.monotonic() - asked
             self.worst_s = max(self.worst_s, self.lag_s)
             if culprit is not None and not self._stop.is_set():
                 with suppress(RuntimeError):  # the loop is closed
-                    self._loop.call_soon_threadsafe(self._report, self.lag_s, *culprit)
+                    self._loop.call_soon_threadsafe(self._report, Block(self.lag_s, *culprit))
 
-    def _look(self) -> tuple[str, str]:
+    def _look(self) -> tuple[str, str, str]:
         try:
             task = asyncio.current_task(self._loop)
         except RuntimeError:
             task = None
         frame = sys._current_frames().get(self._main)
-        return (task.get_name() if task else ""), place(frame)
+        stack = "".join(traceback.format_stack(frame, FRAMES_SHOWN)) if frame else ""
+        return (task.get_name() if task else ""), place(frame), stack
 
 
 def place(frame: FrameType | None) -> str:

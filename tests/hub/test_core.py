@@ -47,7 +47,9 @@ async def test_reload_restarts_only_what_changed(tmp_path: Path):
         (tmp_path / "hub.yaml").write_text(
             "plugins:\n  a: {use: steady}\n  c: {use: steady}\n  b: {use: misconfigured}\n"
         )
-        assert await hub.reload() == {"stopped": ["b"], "started": ["c", "b"], "kept": ["a"]}
+        assert await hub.reload() == {
+            "stopped": ["b"], "started": ["c", "b"], "kept": ["a"], "after_restart": []
+        }  # fmt: skip
         await hub.settled()
         assert hub.plugins["a"].plugin is untouched
         assert hub.plugins["b"].state is PluginState.FAILED
@@ -73,6 +75,29 @@ async def test_reload_of_houses_restarts_everything(tmp_path: Path):
         (tmp_path / "hub.yaml").write_text("houses:\n  h: {bus: 671.1}\n" + TWO)
         assert (await hub.reload())["kept"] == []
         assert set(hub.config.houses) == {"h"}
+
+
+async def test_reload_says_what_needs_a_restart_until_it_is_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    async with running(tmp_path, "hub: {time_lapse: 60}\n" + TWO, types=TYPES) as hub:
+        await hub.settled()
+        section = "hub: {data_dir: other, seed: 2, stale_after: 5s, log: {format: json}}\n"
+        (tmp_path / "hub.yaml").write_text(section + TWO)
+        expected = [
+            f"hub.data_dir (stays {tmp_path / '.hub'}, not {tmp_path / 'other'})",
+            "hub.time_lapse (stays 60, not 1)",
+            "hub.seed (stays 1, not 2)",
+            "hub.stale_after (stays 10, not 5)",
+            "hub.log.format (stays text, not json)",
+        ]
+        for _ in range(2):
+            answer = await hub.reload()
+            assert answer["after_restart"] == expected
+            assert answer["kept"] == ["a", "b"], "none of these restarts a plugin"
+        assert f"not in effect until the hub is started anew: {expected[0]}" in caplog.text
+        (tmp_path / "hub.yaml").write_text("hub: {time_lapse: 60}\n" + TWO)
+        assert (await hub.reload())["after_restart"] == []
 
 
 async def test_the_account_is_plain_json(tmp_path: Path):

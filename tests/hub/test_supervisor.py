@@ -11,6 +11,7 @@ from hub.core import Hub
 from hub.messages import PluginState, PluginStatus
 from hub.supervisor import Supervised
 from hub.testing import Recording, in_virtual_time, running
+from hub.watchdog import Block
 from tests.hub.plugin_types import TYPES, Away
 
 
@@ -163,15 +164,56 @@ async def state_of(hub: Hub, wanted: PluginState) -> Supervised:
     return await record.until(reached)
 
 
-async def test_a_plugin_that_blocks_the_hub_is_named_and_the_others_go_on(tmp_path: Path):
+async def test_a_plugin_that_blocks_the_hub_is_named_and_the_others_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     async with running(tmp_path, yaml("blocks"), types=TYPES) as hub:
         bad = await state_of(hub, PluginState.DEGRADED)
         assert bad.reason.startswith("blocked the hub for ")
         assert "plugin_types.py" in bad.reason
+        told = next(r for r in caplog.records if r.getMessage().startswith("blocked the hub"))
+        assert "time.sleep(" in str(told.stack_info)
         record = Recording(hub, "reading/steady/power")
         await record.until(lambda got: len(got) >= 2)
         assert hub.plugins["steady"].state is PluginState.ONLINE
         assert hub.state()["loop_worst_s"] >= 1.5
+
+
+def block(seconds: float) -> Block:
+    return Block(seconds, "job:x/work", "x/plugin.py:7", "  File x/plugin.py, line 7, in work\n")
+
+
+@pytest.mark.parametrize(
+    ("blocks_s", "every_s", "section", "stopped"),
+    [
+        ([0.6] * 20, 1, "", False),  # a slow machine
+        ([11] * 3, 1, "", True),
+        ([40, 40], 1, "", False),  # it was not warned often enough
+        ([11] * 20, 40, "", False),  # never so much within a minute
+        ([11] * 20, 1, "hub: {blocking: {stop_after: 0s}}\n", False),
+        ([0.6] * 3, 1, "hub: {blocking: {stop_after: 1s}}\n", True),
+    ],
+)
+def test_a_plugin_that_goes_on_blocking_is_warned_of_then_stopped(
+    blocks_s: list[float],
+    every_s: float,
+    section: str,
+    stopped: bool,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+):
+    async def program() -> str:
+        text = section + "plugins:\n  x: {use: steady}\n"
+        async with running(tmp_path, text, types=TYPES) as hub:
+            await hub.settled()
+            for seconds in blocks_s:
+                hub.plugins["x"].blocked(block(seconds))
+                await asyncio.sleep(every_s)
+            return hub.plugins["x"].reason
+
+    assert ("so it was stopped" in in_virtual_time(program)) is stopped
+    assert caplog.records[0].getMessage().startswith("blocked the hub for ")
+    assert "line 7, in work" in str(caplog.records[0].stack_info)
 
 
 async def test_a_plugin_that_floods_the_bus_is_stopped_and_the_others_go_on(

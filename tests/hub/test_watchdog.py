@@ -58,7 +58,7 @@ async def test_who_runs_after_a_standstill_is_not_blamed(
     told: list[tuple[float, str]] = []
     stalls = Stalls(*waits_s)
     loop = asyncio.get_running_loop()
-    watchdog = Watchdog(loop, lambda seconds, task, _: told.append((seconds, task)))
+    watchdog = Watchdog(loop, lambda block: told.append((block.seconds, block.task)))
     rounds = iter((False, True))
     monkeypatch.setattr(watchdog._stop, "wait", lambda _: next(rounds))
     monkeypatch.setattr(watchdog._answered, "wait", stalls.wait)
@@ -77,7 +77,7 @@ async def test_a_loop_that_is_closed_ends_the_watch_quietly():
     loop = asyncio.new_event_loop()
     loop.close()
     told: list[Any] = []
-    watchdog = Watchdog(loop, lambda *report: told.append(report))
+    watchdog = Watchdog(loop, told.append)
     watchdog.start()
     watchdog._thread.join(20)
     assert not watchdog._thread.is_alive()
