@@ -7,7 +7,6 @@ import logging
 import random
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,6 +24,7 @@ from hub.services import Answerer
 from hub.subscription import AnySubscription
 from hub.tasks import was_cancelled
 from hub.virtual import VirtualLoop
+from hub.worker import Worker
 
 if TYPE_CHECKING:
     from hub.core import Hub
@@ -65,7 +65,7 @@ class PluginContext(Context):
         self._links: list[Link] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._runs: set[asyncio.Task[Any]] = set()
-        self._thread: ThreadPoolExecutor | None = None
+        self._worker: Worker | None = None
 
     # -- messages --
 
@@ -252,11 +252,9 @@ class PluginContext(Context):
 
     async def run_blocking(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         self._need_open()
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"plugin-{self.name}")
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, partial(function, *args, **kwargs)
-        )
+        if self._worker is None:
+            self._worker = Worker(f"plugin-{self.name}")
+        return await self._worker.run(partial(function, *args, **kwargs))
 
     @asynccontextmanager
     async def outside(self) -> AsyncIterator[None]:
@@ -338,9 +336,9 @@ class PluginContext(Context):
                     await link.close()
             except Exception as error:  # a transport is a stranger's code; the rest must go on
                 self.log.warning("a link was not closed: %r", error)
-        if self._thread is not None:
-            self._thread.shutdown(wait=False, cancel_futures=True)
-            self._thread = None
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
 
     async def end_jobs(self) -> None:
         """Fire no more jobs and cancel those under way."""
