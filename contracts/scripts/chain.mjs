@@ -75,6 +75,7 @@ export class Market {
       maxSlippage: 0,
       pricingMode: 0,
       strikeLimit: 0,
+      maxOpen: 0n,
     };
     const args = [NATIVE_COIN, PRICE_TICK, LOT, rules, accounts[0], market.oracle.address];
     const receipt = await market.#transact(accounts[0], { data: encodeDeployData({ abi, bytecode, args }) });

@@ -31,9 +31,18 @@ contract EnergyDoubleAuction is Placing, Matching, Settling {
         Params memory params_,
         address owner_,
         address oracle_
-    ) MarketBase(asset_, priceTick_, lot_) {
+    ) MarketBase(asset_, _exact(priceTick_, lot_), lot_) {
         _desk = address(new MarketDesk(asset_, priceTick_, lot_));
         Address.functionDelegateCall(_desk, abi.encodeCall(MarketDesk.initialize, (params_, owner_, oracle_)));
+    }
+
+    /// @return `priceTick_`, if no amount can ever be a fraction.
+    function _exact(uint256 priceTick_, uint256 lot_) private pure returns (uint256) {
+        // The upper bounds keep every product of price, quantity and rate far below 2**256.
+        bool exact = priceTick_ != 0 && lot_ != 0 && priceTick_ % 2 == 0 && priceTick_ <= type(uint96).max
+            && lot_ <= type(uint32).max && priceTick_ * lot_ % MONEY_UNITS == 0;
+        if (!exact) revert UnitsNotExact(priceTick_, lot_);
+        return priceTick_;
     }
 
     function withdraw(uint256 accountId) external nonReentrant returns (uint256 amount) {

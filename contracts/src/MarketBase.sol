@@ -62,13 +62,9 @@ abstract contract MarketBase is
     mapping(uint256 tradeId => uint256) internal _posted;
 
     /// @param asset_ The ERC-20 token of all payments, or 0 for the native coin.
-    /// @param priceTick_ Base units per kWh; even.
-    /// @param lot_ Wh; `priceTick_ * lot_` must be a multiple of 1,000,000.
+    /// @param priceTick_ Base units per kWh.
+    /// @param lot_ Wh. {EnergyDoubleAuction} has checked both.
     constructor(address asset_, uint256 priceTick_, uint256 lot_) EIP712("EnergyDoubleAuction", "1") {
-        // The upper bounds keep every product of price, quantity and rate far below 2**256.
-        bool exact = priceTick_ != 0 && lot_ != 0 && priceTick_ % 2 == 0 && priceTick_ <= type(uint96).max
-            && lot_ <= type(uint32).max && priceTick_ * lot_ % MONEY_UNITS == 0;
-        if (!exact) revert UnitsNotExact(priceTick_, lot_);
         _asset = IERC20(asset_);
         _priceTick = priceTick_;
         _lot = lot_;
@@ -144,7 +140,7 @@ abstract contract MarketBase is
 
     /// @dev The account of `trader`, opened if need be.
     function _accountFor(address trader) internal returns (uint256 id) {
-        id = _ledger.ids[trader];
+        id = _ledger.idOf(trader);
         if (id == 0) {
             id = uint256(_counters.lastAccountId) + 1;
             _ledger.open(trader, id);
@@ -184,7 +180,8 @@ abstract contract MarketBase is
 
     function _close(uint256 orderId, uint256 word, uint256 accountId, uint256 accountWord) internal {
         _book.close(orderId, word);
-        _ledger.words[accountId] = accountWord + (word.escrowOf(word.restOf()) << Ledger.BALANCE_SHIFT);
+        uint256 lots = word.restOf();
+        _ledger.words[accountId] = accountWord.changed(Ledger.change(lots, word.escrowOf(lots)));
         emit OrderCancelled(orderId);
     }
 

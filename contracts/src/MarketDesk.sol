@@ -182,6 +182,7 @@ contract MarketDesk is MarketViews, Ownable2Step {
         _requireWithin("settlementTTL", params_.settlementTTL, _SHORTEST_TIME, _LONGEST_TIME);
         _requireWithin("depositRate", params_.depositRate, 0, OrderWord.PAYMENT_RATE);
         _requireWithin("maxSlippage", params_.maxSlippage, 0, BASIS_POINTS);
+        if (params_.maxOpen != 0) _requireWithin("maxOpen", params_.maxOpen, params_.minQty, Ledger.MAX_OPEN * _lot);
         _params = params_;
         emit ParamsChanged(params_);
     }

@@ -13,6 +13,7 @@ import {TickBitmap} from "./libraries/TickBitmap.sol";
 /// @title What a page or a watcher can ask the market
 abstract contract MarketViews is IMarketDesk, Trades {
     using Book for uint256;
+    using Ledger for Ledger.State;
     using Ledger for uint256;
     using OrderWord for uint256;
     using Reports for Reports.State;
@@ -60,7 +61,7 @@ abstract contract MarketViews is IMarketDesk, Trades {
     // ---------------------------------------------------------------------------------------------------- accounts
 
     function accountOf(address trader) external view returns (uint256) {
-        return _ledger.ids[trader];
+        return _ledger.idOf(trader);
     }
 
     function account(uint256 accountId)
@@ -69,15 +70,19 @@ abstract contract MarketViews is IMarketDesk, Trades {
         returns (address owner, uint256 balance, uint256 nonce, uint256 strikeCount)
     {
         uint256 word = _ledger.words[accountId];
-        return (word.ownerOf(), _toMoney(word.balanceOf()), word.nonceOf(), word.strikesOf());
+        return (word.ownerOf(), _toMoney(word.balanceOf()), word.nonceOf(), _ledger.strikesOf(word.ownerOf()));
     }
 
     function balanceOf(address trader) external view returns (uint256) {
-        return _toMoney(_ledger.words[_ledger.ids[trader]].balanceOf());
+        return _toMoney(_ledger.words[_ledger.idOf(trader)].balanceOf());
     }
 
     function strikes(address trader) external view returns (uint256) {
-        return _ledger.words[_ledger.ids[trader]].strikesOf();
+        return _ledger.strikesOf(trader);
+    }
+
+    function openOf(address trader) external view returns (uint256) {
+        return _ledger.words[_ledger.idOf(trader)].openOf() * _lot;
     }
 
     // ------------------------------------------------------------------------------------------------------ orders
@@ -101,7 +106,7 @@ abstract contract MarketViews is IMarketDesk, Trades {
         view
         returns (Order[] memory orders, uint256 nextId)
     {
-        uint256 accountId = _ledger.ids[trader];
+        uint256 accountId = _ledger.idOf(trader);
         uint256 end;
         (end, nextId) = _scanEnd(fromId, maxScan);
         orders = new Order[](end - fromId);

@@ -12,6 +12,7 @@ import {Signatures} from "./libraries/Signatures.sol";
 /// @title Orders onto the book and off it
 abstract contract Placing is IMarketCore, MarketBase {
     using Book for Book.State;
+    using Ledger for Ledger.State;
     using Ledger for uint256;
     using OrderWord for uint256;
 
@@ -95,12 +96,13 @@ abstract contract Placing is IMarketCore, MarketBase {
         uint256 accountId = _accountFor(msg.sender);
         uint256 accountWord = _ledger.words[accountId] + (_received() << Ledger.BALANCE_SHIFT);
         Counters memory counters = _loadCounters();
+        Params memory rules = _loadParams();
         if (!_isNative()) {
-            Refusal.raise(_refusal(order, accountWord, _loadParams(), counters));
-            accountWord += _pullShortfall(order, accountWord) << Ledger.BALANCE_SHIFT;
+            Refusal.raise(_refusal(order, accountWord, rules, counters));
+            accountWord += _pullShortfall(order, accountWord, rules) << Ledger.BALANCE_SHIFT;
         }
         bytes memory reason;
-        (id, accountWord, reason) = _place(order, accountId, accountWord, _loadParams(), counters);
+        (id, accountWord, reason) = _place(order, accountId, accountWord, rules, counters);
         Refusal.raise(reason);
         _ledger.words[accountId] = accountWord;
         _saveCounters(counters);
@@ -108,8 +110,11 @@ abstract contract Placing is IMarketCore, MarketBase {
 
     /// @dev Takes what the balance lacks for the order's escrow from the caller's tokens.
     /// @return lacking Money units.
-    function _pullShortfall(NewOrder memory order, uint256 accountWord) private returns (uint256 lacking) {
-        uint256 units = _word(order, 0, _loadParams()).escrowOf(order.qty / _lot);
+    function _pullShortfall(NewOrder memory order, uint256 accountWord, Params memory rules)
+        private
+        returns (uint256 lacking)
+    {
+        uint256 units = _word(order, 0, rules).escrowOf(order.qty / _lot);
         uint256 balance = accountWord.balanceOf();
         if (balance >= units) return 0;
         lacking = units - balance;
@@ -136,9 +141,9 @@ abstract contract Placing is IMarketCore, MarketBase {
             reason = Refusal.data(InsufficientBalance.selector, accountId, _toMoney(units), _toMoney(balance));
             return (0, accountWord, reason);
         }
-        // Unchecked: the balance covers the escrow.
+        // Unchecked: the balance covers the escrow, and {_refusal} left room for the lots.
         unchecked {
-            newAccountWord = accountWord - (units << Ledger.BALANCE_SHIFT);
+            newAccountWord = accountWord - (units << Ledger.BALANCE_SHIFT) + (word.lotsOf() << Ledger.OPEN_SHIFT);
         }
         id = _append(order, word, accountWord.ownerOf(), counters);
     }
@@ -174,18 +179,24 @@ abstract contract Placing is IMarketCore, MarketBase {
         if (order.price % _priceTick != 0) {
             return Refusal.data(PriceOffTick.selector, order.price, _priceTick);
         }
-        highest = OrderWord.MAX_LOTS * _lot;
+        highest = Ledger.MAX_OPEN * _lot;
         if (order.qty < rules.minQty || order.qty > highest) {
             return Refusal.data(QtyOutOfRange.selector, order.qty, rules.minQty, highest);
         }
         if (order.qty % _lot != 0) return Refusal.data(QtyOffLot.selector, order.qty, _lot);
+        if (rules.maxOpen != 0) highest = rules.maxOpen;
+        uint256 open = accountWord.openOf() * _lot;
+        if (open + order.qty > highest) return Refusal.data(OpenLimitReached.selector, open, order.qty, highest);
         highest = block.timestamp + rules.orderTTL;
         if (order.expiry <= block.timestamp || order.expiry > highest) {
             return Refusal.data(ExpiryOutOfRange.selector, order.expiry, block.timestamp + 1, highest);
         }
-        uint256 strikeCount = accountWord.strikesOf();
-        if (rules.strikeLimit != 0 && strikeCount >= rules.strikeLimit) {
-            return Refusal.data(StrikeLimitReached.selector, uint160(accountWord.ownerOf()), strikeCount, rules.strikeLimit);
+        if (rules.strikeLimit != 0) {
+            address trader = accountWord.ownerOf();
+            uint256 strikes = _ledger.strikesOf(trader);
+            if (strikes >= rules.strikeLimit) {
+                return Refusal.data(StrikeLimitReached.selector, uint160(trader), strikes, rules.strikeLimit);
+            }
         }
         if (counters.lastOrderId == OrderWord.MAX_ID) return abi.encodeWithSelector(OrderIdsExhausted.selector);
         return _collarRefusal(order, rules, counters);

@@ -126,46 +126,48 @@ abstract contract Settling is IMarketCore, Trades {
         uint256 pricePerLot = _priceSumOf(pair) * _PAYMENT_PER_HALF_TICK;
         uint256 buyerId = pair.bidWord.accountOf();
         uint256 sellerId = pair.askWord.accountOf();
-        uint256 buyerUnits = pair.bidWord.escrowOf(received) - pricePerLot * received;
-        uint256 sellerUnits = pair.askWord.depositOf(received) + pricePerLot * received;
+        // What becomes of the two accounts, see {Ledger-change}.
+        uint256 buyer = Ledger.change(pair.lots, pair.bidWord.escrowOf(received) - pricePerLot * received);
+        uint256 seller = Ledger.change(pair.lots, pair.askWord.depositOf(received) + pricePerLot * received);
 
-        if (delivered < pair.lots) {
-            uint256 lots = pair.lots - delivered;
-            uint256 deposit_ = pair.askWord.depositOf(lots);
-            uint256 penalty = _penalise(sellerId, deposit_, pricePerLot * lots);
-            sellerUnits += deposit_ - penalty;
-            buyerUnits += penalty;
-            if (!_giveBack((pair.tradeId >> 32) & OrderWord.MAX_ID, pair.bidWord, lots, pair.tradeId >> 64)) {
-                buyerUnits += pair.bidWord.escrowOf(lots);
+        // Unchecked: changes add up modulo 2**256, and a penalty is at most its deposit.
+        unchecked {
+            if (delivered < pair.lots) {
+                uint256 lots = pair.lots - delivered;
+                uint256 deposit_ = pair.askWord.depositOf(lots);
+                uint256 penalty = _penalise(sellerId, deposit_, pricePerLot * lots);
+                seller += Ledger.change(0, deposit_ - penalty);
+                buyer += Ledger.change(0, penalty);
+                buyer += _giveBack((pair.tradeId >> 32) & OrderWord.MAX_ID, pair.bidWord, lots, pair.tradeId >> 64);
+            }
+            if (received < delivered) {
+                uint256 lots = delivered - received;
+                uint256 penalty = _penalise(buyerId, pair.bidWord.depositOf(lots), pricePerLot * lots);
+                buyer += Ledger.change(0, pair.bidWord.escrowOf(lots) - penalty);
+                seller += Ledger.change(0, penalty);
+                seller += _giveBack(pair.tradeId & OrderWord.MAX_ID, pair.askWord, lots, pair.tradeId >> 64);
             }
         }
-        if (received < delivered) {
-            uint256 lots = delivered - received;
-            uint256 penalty = _penalise(buyerId, pair.bidWord.depositOf(lots), pricePerLot * lots);
-            buyerUnits += pair.bidWord.escrowOf(lots) - penalty;
-            sellerUnits += penalty;
-            if (!_giveBack(pair.tradeId & OrderWord.MAX_ID, pair.askWord, lots, pair.tradeId >> 64)) {
-                sellerUnits += pair.askWord.depositOf(lots);
-            }
-        }
-        _ledger.credit(buyerId, buyerUnits);
-        _ledger.credit(sellerId, sellerUnits);
+        _ledger.update(buyerId, buyer);
+        _ledger.update(sellerId, seller);
     }
 
     /// @return penalty What the other side gets: the deposit, up to the price of what failed.
     function _penalise(uint256 accountId, uint256 deposit_, uint256 loss) private returns (uint256 penalty) {
         penalty = deposit_ < loss ? deposit_ : loss;
-        uint256 accountWord = _ledger.words[accountId];
-        _ledger.words[accountId] = accountWord.withStrike();
-        emit PenaltyApplied(accountWord.ownerOf(), _toMoney(penalty));
+        address trader = _ledger.words[accountId].ownerOf();
+        _ledger.strike(trader);
+        emit PenaltyApplied(trader, _toMoney(penalty));
     }
 
     /// @dev An open round must not see an order return, and a dead order must not come back to life.
-    /// @return Whether the lots are back on the book; otherwise they are to be refunded.
-    function _giveBack(uint256 orderId, uint256 word, uint256 lots, uint256 round_) private returns (bool) {
-        if (word.stateOf() == OrderWord.CLOSED || word.expiryOf() <= block.timestamp || _isRoundOpen()) return false;
+    /// @return What becomes of the order's account: its lots stay open if they are back on the book, else it is refunded.
+    function _giveBack(uint256 orderId, uint256 word, uint256 lots, uint256 round_) private returns (uint256) {
+        if (word.stateOf() == OrderWord.CLOSED || word.expiryOf() <= block.timestamp || _isRoundOpen()) {
+            return Ledger.change(0, word.escrowOf(lots));
+        }
         _book.giveBack(orderId, word, lots, round_);
         emit OrderRequeued(orderId, lots * _lot);
-        return true;
+        return Ledger.keepOpen(lots);
     }
 }

@@ -133,14 +133,40 @@ contract IntervalsTest is Assertions {
 }
 
 contract LedgerTest is Assertions {
+    using Ledger for Ledger.State;
     using Ledger for uint256;
 
-    function testFuzz_Word_KeepsFieldsApart(address owner, uint64 units, uint24 nonce) public pure {
+    Ledger.State private _ledger;
+
+    function testFuzz_Word_KeepsFieldsApart(address owner, uint48 units, uint24 nonce, uint24 open) public pure {
         uint256 word = uint160(owner) | (uint256(units) << Ledger.BALANCE_SHIFT);
-        word = word.withNonce(type(uint24).max).withNonce(nonce).withStrike();
+        word = word.withNonce(type(uint24).max).withNonce(nonce).changed(Ledger.keepOpen(open));
         eq(word.ownerOf(), owner);
         eq(word.balanceOf(), units);
         eq(word.nonceOf(), nonce);
-        eq(word.strikesOf(), 1);
+        eq(word.openOf(), open);
+    }
+
+    /// @dev Whatever ends of what is open, and whatever comes to the balance, nothing else moves.
+    function testFuzz_Change_MovesOpenLotsAndBalanceOnly(uint256 seed, uint24 open, uint24 ends, uint48 units)
+        public
+        pure
+    {
+        ends = ends > open ? open : ends;
+        units = uint48(units & (type(uint48).max >> 1));
+        uint256 low = seed & ((1 << Ledger.OPEN_SHIFT) - 1);
+        uint256 word = low | (uint256(open) << Ledger.OPEN_SHIFT) | (uint256(7) << Ledger.BALANCE_SHIFT);
+        word = word.changed(Ledger.change(ends, units));
+        eq(word & ((1 << Ledger.OPEN_SHIFT) - 1), low);
+        eq(word.openOf(), open - ends);
+        eq(word.balanceOf(), uint256(units) + 7);
+    }
+
+    function test_Strikes_StandBesideTheNumber() public {
+        address trader = address(0x7ade);
+        _ledger.open(trader, type(uint24).max);
+        for (uint256 i = 0; i < 300; ++i) _ledger.strike(trader);
+        eq(_ledger.strikesOf(trader), 255);
+        eq(_ledger.idOf(trader), type(uint24).max);
     }
 }

@@ -18,10 +18,11 @@ contract OwnerTest is MarketTest {
     }
 
     function test_Params_TakeTheirBounds() public {
-        Params memory low = Params(uint64(LOT), 60, 60, 0, 0, PricingMode.Uniform, 0);
+        Params memory low = Params(uint64(LOT), 60, 60, 0, 0, PricingMode.Uniform, 0, 0);
         setRules(low);
+        uint64 most = uint64(((1 << 24) - 1) * LOT);
         Params memory high =
-            Params(uint64(1_000_000 * LOT), 30 days, 30 days, 1000, 10_000, PricingMode.PayAsBid, 255);
+            Params(uint64(1_000_000 * LOT), 30 days, 30 days, 1000, 10_000, PricingMode.PayAsBid, 255, most);
         vm.expectEmit(address(market));
         emit ParamsChanged(high);
         setRules(high);
@@ -53,6 +54,13 @@ contract OwnerTest is MarketTest {
         p = rules();
         p.maxSlippage = 10_001;
         refused(p, "maxSlippage", 10_001, 0, 10_000);
+        uint256 most = ((1 << 24) - 1) * LOT;
+        p = rules();
+        p.minQty = uint64(3 * LOT);
+        p.maxOpen = uint64(3 * LOT - 1);
+        refused(p, "maxOpen", 3 * LOT - 1, 3 * LOT, most);
+        p.maxOpen = uint64(most + 1);
+        refused(p, "maxOpen", most + 1, 3 * LOT, most);
     }
 
     // -------------------------------------------------------------------------------------------------------- roles

@@ -166,7 +166,7 @@ class ChainMarket:
                 "setParams", wanted,
             )  # fmt: skip
             params = wanted
-        min_qty_wh, order_ttl_s, settlement_ttl_s, permille, _, mode, _ = params
+        min_qty_wh, order_ttl_s, settlement_ttl_s, permille, _, mode, _, max_open_wh = params
         return MarketFacts(
             chain_id=chain_id,
             rpc_url=self.settings.wallet_rpc_url,
@@ -179,6 +179,7 @@ class ChainMarket:
             order_ttl_s=int(order_ttl_s),
             settlement_ttl_s=int(settlement_ttl_s),
             deposit_permille=int(permille),
+            max_open_wh=int(max_open_wh),
             pricing_mode=PricingMode.PAY_AS_BID if mode else PricingMode.UNIFORM,
         )
 

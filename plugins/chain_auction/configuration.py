@@ -79,6 +79,9 @@ class Config(PluginConfig):
     )
     pricing: PricingMode = Field(PricingMode.UNIFORM, description="who sets the price of a trade")
     strike_limit: int = Field(0, ge=0, le=255, description="failed trades until barred; 0: never")
+    max_open_wh: int = Field(
+        0, ge=0, description="what one trader may have on the book and in pending trades; 0: any"
+    )
     withdraw_above: str | None = Field(
         "0", description="pay credits of own houses above this many ETH out; null: never"
     )
@@ -122,6 +125,7 @@ class Config(PluginConfig):
             max_slippage_bp=self.max_slippage_bp,
             mode=self.pricing,
             strike_limit=self.strike_limit,
+            max_open_wh=self.max_open_wh,
         )
 
     def load_artefact(self) -> Artefact:

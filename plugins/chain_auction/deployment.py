@@ -29,7 +29,7 @@ from .twin_records import Params
 NATIVE_COIN = "0x0000000000000000000000000000000000000000"
 
 
-def params_tuple(params: Params) -> tuple[int, int, int, int, int, int, int]:
+def params_tuple(params: Params) -> tuple[int, ...]:
     """The settable rules in the order of the contract's struct."""
     return (
         params.min_qty_wh,
@@ -39,6 +39,7 @@ def params_tuple(params: Params) -> tuple[int, int, int, int, int, int, int]:
         params.max_slippage_bp,
         1 if params.mode is PricingMode.PAY_AS_BID else 0,
         params.strike_limit,
+        params.max_open_wh,
     )
 
 

@@ -26,6 +26,8 @@ class MarketFacts:
     order_ttl_s: int
     settlement_ttl_s: int
     deposit_permille: int
+    #: What one trader may have open in order to place more; 0: any.
+    max_open_wh: int
     pricing_mode: PricingMode
 
     @property

@@ -32,7 +32,15 @@ from .twin_events import (
     TradeSettled,
     Withdrawn,
 )
-from .twin_records import MAX_LOTS, MAX_STRIKES, MAX_TICK, BookedOrder, Params, Trade, TradeStatus
+from .twin_records import (
+    MAX_OPEN_LOTS,
+    MAX_STRIKES,
+    MAX_TICK,
+    BookedOrder,
+    Params,
+    Trade,
+    TradeStatus,
+)
 
 
 class Market:
@@ -57,6 +65,8 @@ class Market:
         """Trades that wait for their report, in the order they were matched."""
         self.balances: dict[str, int] = {}
         self.strikes: dict[str, int] = {}
+        self.open_wh: dict[str, int] = {}
+        """What each trader has on the book or in pending trades."""
         self._queues: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
         self._events: list[MarketEvent] = []
 
@@ -98,6 +108,9 @@ class Market:
     def _credit(self, trader: str, amount_wei: int) -> None:
         self.balances[trader] = self.balances.get(trader, 0) + amount_wei
 
+    def _open(self, trader: str, qty_wh: int) -> None:
+        self.open_wh[trader] = self.open_wh.get(trader, 0) + qty_wh
+
     # ---- orders ------------------------------------------------------------------------
 
     def place(
@@ -115,7 +128,7 @@ class Market:
         """Put an order on the book; its escrow comes from `value_wei` and the balance."""
         self._refuse_if_paused()
         self._check_price(price_wei_per_kwh, max_slippage_bp)
-        self._check_qty(qty_wh)
+        self._check_qty(trader, qty_wh)
         latest = now + self.params.order_ttl_s
         if not now < expiry <= latest:
             raise Refused("ExpiryOutOfRange", expiry=expiry, earliest=now + 1, latest=latest)
@@ -141,6 +154,7 @@ class Market:
         if value_wei:
             self.deposit(trader, value_wei)
         self._credit(trader, -needed)
+        self._open(trader, qty_wh)
         self.orders[order.id] = order
         insort(self._queue(order), order.key)
         self._events.append(
@@ -210,12 +224,15 @@ class Market:
                     "PriceOutsideCollar", price=price, lowest=mcp - away, highest=mcp + away
                 )
 
-    def _check_qty(self, qty_wh: int) -> None:
-        smallest, largest = self.params.min_qty_wh, MAX_LOTS * self.lot_wh
+    def _check_qty(self, trader: str, qty_wh: int) -> None:
+        smallest, largest = self.params.min_qty_wh, MAX_OPEN_LOTS * self.lot_wh
         if qty_wh % self.lot_wh:
             raise Refused("QtyOffLot", qty=qty_wh, lot=self.lot_wh)
         if not smallest <= qty_wh <= largest:
             raise Refused("QtyOutOfRange", qty=qty_wh, smallest=smallest, largest=largest)
+        open_wh, limit = self.open_wh.get(trader, 0), self.params.max_open_wh or largest
+        if open_wh + qty_wh > limit:
+            raise Refused("OpenLimitReached", open=open_wh, asked=qty_wh, limit=limit)
 
     def _queue(self, order: BookedOrder) -> list[tuple[int, int]]:
         return self._queues[0 if order.is_bid else 1]
@@ -233,6 +250,7 @@ class Market:
         queue = self._queue(order)
         del queue[bisect_left(queue, order.key)]
         self._credit(order.trader, order.escrow_wei(order.resting_wh))
+        self._open(order.trader, -order.resting_wh)
         order.resting_wh = 0
         order.closed = True
         self._events.append(OrderCancelled(order.id))
@@ -348,6 +366,8 @@ class Market:
     def _finish(self, trade: Trade, status: TradeStatus) -> None:
         trade.status = status
         del self.pending[trade.id]
+        self._open(trade.bid.trader, -trade.qty_wh)
+        self._open(trade.ask.trader, -trade.qty_wh)
 
     def _whole_lots(self, qty_wh: int) -> int:
         return qty_wh - qty_wh % self.lot_wh
@@ -379,6 +399,7 @@ class Market:
         if not other.resting_wh:
             insort(self._queue(other), other.key)
         other.resting_wh += qty_wh
+        self._open(other.trader, qty_wh)
         self._events.append(OrderRequeued(other.id, qty_wh))
 
 

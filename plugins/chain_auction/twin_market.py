@@ -58,6 +58,7 @@ class TwinMarket:
             order_ttl_s=params.order_ttl_s,
             settlement_ttl_s=params.settlement_ttl_s,
             deposit_permille=params.deposit_rate_permille,
+            max_open_wh=params.max_open_wh,
             pricing_mode=PricingMode(params.mode),
         )
 

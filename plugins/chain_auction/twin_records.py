@@ -13,8 +13,8 @@ from .twin_events import Refused
 
 MAX_TICK = 2**24 - 1
 """The highest price, in ticks."""
-MAX_LOTS = 2**30 - 1
-"""In one order."""
+MAX_OPEN_LOTS = 2**24 - 1
+"""What one trader may have open, and so the largest order."""
 MAX_STRIKES = 255
 """Counting stops here."""
 
@@ -41,9 +41,12 @@ class Params:
     mode: PricingMode = PricingMode.UNIFORM
     strike_limit: int = 0
     """An account with this many strikes places no more orders; 0: no limit."""
+    max_open_wh: int = 0
+    """What one trader may have open, resting or in pending trades, to place; 0: no limit."""
 
     def check(self, lot_wh: int) -> None:
         """Refuse rules outside the contract's bounds."""
+        most_wh = MAX_OPEN_LOTS * lot_wh
         for name, value, low, high in (
             ("minQty", self.min_qty_wh, lot_wh, 1_000_000 * lot_wh),
             ("orderTTL", self.order_ttl_s, 60, 30 * 86_400),
@@ -51,6 +54,7 @@ class Params:
             ("depositRate", self.deposit_rate_permille, 0, 1_000),
             ("maxSlippage", self.max_slippage_bp, 0, 10_000),
             ("strikeLimit", self.strike_limit, 0, MAX_STRIKES),
+            ("maxOpen", self.max_open_wh or most_wh, self.min_qty_wh, most_wh),
         ):
             if not low <= value <= high:
                 raise Refused("ParamOutOfRange", name=name, value=value, lowest=low, highest=high)

@@ -49,6 +49,7 @@ class Market(Trading, Rounds, Settlement):
             address = trader.address
             equal("balance", view("balanceOf", address), reference.balances.get(address, 0))
             equal("strikes", view("strikes", address), reference.strikes.get(address, 0))
+            equal("open", view("openOf", address), reference.open(address))
         equal("last MCP", view("lastMcp"), reference.last_mcp)
         equal("last order", view("lastOrderId"), len(reference.orders))
         for order in reference.orders:

@@ -41,7 +41,7 @@ def place(rng: random.Random) -> tuple[Any, ...]:
 
 def place_huge(rng: random.Random) -> tuple[Any, ...]:
     ticks = rng.choice([1, 50, 2**24 - 1])
-    lots = rng.choice([2**16, 2**24, 2**30 - 1, 2**30])
+    lots = rng.choice([2**16, 2**23, 2**24 - 1, 2**24])
     return rng.randrange(TRADERS), rng.randrange(2), ticks, lots, rng.choice([30, 600])
 
 
@@ -66,7 +66,8 @@ def place_signed(rng: random.Random) -> tuple[Any, ...]:
 def params(rng: random.Random) -> tuple[Any, ...]:
     limit = rng.choice([0, 0, 0, 3, 200])
     collar = rng.choice([0, 0, 0, 3_000])
-    return rng.choice([0, 33, 100, 1_000]), collar, rng.randrange(2), limit
+    cap = rng.choice([0, 0, 60, 200, 600])
+    return rng.choice([0, 33, 100, 1_000]), collar, rng.randrange(2), limit, cap
 
 
 def eighths(rng: random.Random) -> int:

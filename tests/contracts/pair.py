@@ -147,6 +147,7 @@ def params_tuple(rules: Rules) -> tuple[int, ...]:
         rules.max_slippage,
         int(rules.pay_as_bid),
         rules.strike_limit,
+        rules.max_open,
     )
 
 

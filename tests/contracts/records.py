@@ -47,6 +47,7 @@ class Rules:
     max_slippage: int = 0
     pay_as_bid: bool = False
     strike_limit: int = 0
+    max_open: int = 0
 
 
 @dataclass

@@ -17,8 +17,10 @@ How the interface is read where it leaves room:
 * Pruning and expiring wait until an open round is over; settling does not.
 * A posted delivery of less than one lot is none.
 * A trade whose failed quantity went back on the book may be forgotten: it is then unknown.
-* An order holds at most 2**30 - 1 lots. A market may be too full for a huge order; where
-  that limit lies is not said.
+* What a trader has open (resting on the book, dead or alive, or in pending trades) is at
+  most `max_open` when it places, and 2**24 - 1 lots where there is no such limit; so no
+  order is larger than that. What returns to the book is never refused.
+* A market may be too full for a huge order; that limit is not followed here.
 """
 
 from __future__ import annotations
@@ -73,6 +75,14 @@ class Reference:
         assert total.denominator == 1
         return int(total)
 
+    def open(self, trader: str) -> int:
+        """Wh of a trader that rest on the book or wait for a report."""
+        mine = sum(order.rest for order in self.orders if order.trader == trader)
+        pairs = [(t.bid, t.ask, t.qty) for t in self.trades.values() if t.state == 0]
+        if self.plan:
+            pairs += self.plan.pairs[: self.plan.done]
+        return mine + sum(q for b, a, q in pairs if trader in (b.trader, a.trader))
+
     # ---- orders
 
     def order(self, order_id: int) -> Order:
@@ -123,8 +133,11 @@ class Reference:
                 wrong.append("PriceOutsideCollar")
         if qty % self.lot:
             wrong.append("QtyOffLot")
-        if not rules.min_qty <= qty <= (2**30 - 1) * self.lot:
+        most = (2**24 - 1) * self.lot
+        if not rules.min_qty <= qty <= most:
             wrong.append("QtyOutOfRange")
+        if self.open(trader) + qty > (rules.max_open or most):
+            wrong.append("OpenLimitReached")
         if not now < expiry <= now + rules.order_ttl:
             wrong.append("ExpiryOutOfRange")
         if rules.strike_limit and self.strikes.get(trader, 0) >= rules.strike_limit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.contracts.evm import Event
 from tests.contracts.pair import OWNER, STRANGER, Mismatch, Pair, equal, named, params_tuple
 from tests.contracts.records import Refusal, Rules
+from tests.contracts.units import LOT
 
 
 class Rounds(Pair):
@@ -152,12 +153,15 @@ class Rounds(Pair):
             if plan.done:
                 self._check_cleared(named(done[2], "RoundCleared"), plan.done)
 
-    def do_params(self, rate: int, slippage: int, pay_as_bid: int, strike_limit: int) -> None:
+    def do_params(
+        self, rate: int, slippage: int, pay_as_bid: int, strike_limit: int, max_open_lots: int
+    ) -> None:
         rules = Rules(
             deposit_rate=rate,
             max_slippage=slippage,
             pay_as_bid=bool(pay_as_bid),
             strike_limit=strike_limit,
+            max_open=max_open_lots * LOT,
         )
         self.send_well("setParams", params_tuple(rules), sender=OWNER)
         self.reference.rules = rules

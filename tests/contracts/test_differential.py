@@ -59,6 +59,8 @@ MUST_REACH = {
     "refused SequenceUsed",
     "refused SignerRetiredForTrade",
     "refused NotMeterOfTrade",
+    "refused OpenLimitReached",
+    "left out OpenLimitReached",
     "refused TradeNotPending",
 }
 

@@ -57,11 +57,17 @@ class Both:
         assert refused.value.name in names
         return None
 
-    def params(self, *, rate: int, pay_as_bid: bool, slippage: int = 0, limit: int = 0) -> None:
+    def params(
+        self, *, rate: int, pay_as_bid: bool, slippage: int = 0, limit: int = 0, cap: int = 0
+    ) -> None:
         mode = PricingMode.PAY_AS_BID if pay_as_bid else PricingMode.UNIFORM
-        self.twin.set_params(Params(LOT, 7 * 86_400, 3_600, rate, slippage, mode, limit))
+        self.twin.set_params(Params(LOT, 7 * 86_400, 3_600, rate, slippage, mode, limit, cap))
         self.reference.rules = Rules(
-            deposit_rate=rate, max_slippage=slippage, pay_as_bid=pay_as_bid, strike_limit=limit
+            deposit_rate=rate,
+            max_slippage=slippage,
+            pay_as_bid=pay_as_bid,
+            strike_limit=limit,
+            max_open=cap,
         )
 
     def place(self) -> None:
@@ -172,6 +178,7 @@ class Both:
             pay_as_bid=rng.random() < 0.5,
             slippage=rng.choice([0, 0, 2_000]),
             limit=rng.choice([0, 0, 5]),
+            cap=LOT * rng.choice([0, 0, 60, 200]),
         )
 
     def wait(self) -> None:
@@ -188,6 +195,7 @@ class Both:
         for trader in TRADERS:
             assert twin.balances.get(trader, 0) == reference.balances.get(trader, 0)
             assert twin.strikes.get(trader, 0) == reference.strikes.get(trader, 0)
+            assert twin.open_wh.get(trader, 0) == reference.open(trader)
         resting = {order.id: order.rest for order in reference.orders if order.rest}
         assert {order.id: order.qty_wh for order in twin.book()} == resting
         assert [(t.id, t.qty_wh, t.price_wei_per_kwh) for t in twin.pending.values()] == [

@@ -10,6 +10,7 @@ interface IEnergyDoubleAuctionErrors {
     error QtyOffLot(uint256 qty, uint256 lot);
     error QtyOutOfRange(uint256 qty, uint256 smallest, uint256 largest);
     error ExpiryOutOfRange(uint256 expiry, uint256 earliest, uint256 latest);
+    error OpenLimitReached(uint256 open, uint256 asked, uint256 limit);
     error StrikeLimitReached(address trader, uint256 strikes, uint256 limit);
     error NonceMismatch(uint256 accountId, uint256 given, uint256 expected);
     error InvalidSignature(address signer);

@@ -94,6 +94,10 @@ interface IMarketDesk is IMarketTypes {
     /// @notice How often the trader failed a trade; counting stops at 255.
     function strikes(address trader) external view returns (uint256);
 
+    /// @notice Wh of a trader that are open: resting on the book (an order past its expiry until it is taken off), or in
+    /// trades that are neither settled nor expired. What `maxOpen` bounds.
+    function openOf(address trader) external view returns (uint256);
+
     function order(uint256 orderId) external view returns (Order memory);
     function orderStatus(uint256 orderId) external view returns (OrderStatus status, uint256 restingQty);
 

@@ -91,6 +91,7 @@ interface IMarketTypes {
         uint16 maxSlippage; // basis points around the last MCP within which orders may be placed; 0 = no collar
         PricingMode pricingMode;
         uint8 strikeLimit; // an account with this many strikes places no more orders; 0 = no limit
+        uint64 maxOpen; // Wh that one account may have open: resting on the book or in pending trades; 0 = no limit
     }
 
     /// @notice One of the caller's own orders in {placeBatch}.

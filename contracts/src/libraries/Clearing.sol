@@ -287,7 +287,7 @@ library Clearing {
         private
     {
         book.orders[id] = word.withState(OrderWord.CLOSED);
-        ledger.credit(word.accountOf(), word.escrowOf(lots));
+        ledger.update(word.accountOf(), Ledger.change(lots, word.escrowOf(lots)));
         emit IMarketTypes.OrderCancelled(id);
     }
 

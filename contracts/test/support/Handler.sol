@@ -10,6 +10,7 @@ contract Handler is MarketTest {
     enum Reached {
         Placed,
         Refused,
+        RefusedByCap,
         SkippedInBatch,
         Cancelled,
         AdminCancelled,
@@ -102,9 +103,19 @@ contract Handler is MarketTest {
         address trader = _traders[pick(3)];
         uint64 expiry = uint64(block.timestamp + (pick(4) == 0 ? 1 + pick(600) : 1 + pick(3 hours)));
         // Few levels, so that queues grow; the sides overlap.
-        if (pick(2) == 0) bidUntil(trader, 97 + pick(8), 1 + pick(12), expiry);
-        else askUntil(trader, 95 + pick(8), 1 + pick(12), expiry);
-        reach(Reached.Placed);
+        bool isBid = pick(2) == 0;
+        uint256 price_ = (isBid ? 97 + pick(8) : 95 + pick(8)) * TICK;
+        uint256 qty = (1 + pick(12)) * LOT;
+        uint256 limit = market.params().maxOpen;
+        bool may = limit == 0 || market.openOf(trader) + qty <= limit;
+        bytes memory call_ = isBid
+            ? abi.encodeCall(market.placeBid, (price_, qty, expiry))
+            : abi.encodeCall(market.placeAsk, (price_, qty, expiry));
+        uint256 value = market.escrowFor(isBid, price_, qty);
+        vm.prank(trader);
+        (bool ok,) = address(market).call{value: value}(call_);
+        yes(ok == may, "places what the cap leaves room for");
+        reach(ok ? Reached.Placed : Reached.RefusedByCap);
     }
 
     function placeWrong() private {
@@ -228,6 +239,7 @@ contract Handler is MarketTest {
         params.pricingMode = pick(2) == 0 ? PricingMode.Uniform : PricingMode.PayAsBid;
         params.settlementTTL = uint32(60 + pick(2 hours));
         params.minQty = uint64(LOT * (1 + pick(2)));
+        params.maxOpen = pick(2) == 0 ? 0 : uint64(LOT * (12 + pick(150)));
         setRules(params);
         yes(orders() == before, "orders keep their terms");
         params.minQty = uint64(LOT);
@@ -372,6 +384,7 @@ contract Handler is MarketTest {
         uint256[] memory asks = new uint256[](128);
         for (uint256 i = 0; i < _traders.length; ++i) {
             owed += balance(_traders[i]);
+            checkOpen(_traders[i]);
             (Order[] memory own,) = market.ordersOf(_traders[i], 1, type(uint32).max);
             for (uint256 k = 0; k < own.length; ++k) {
                 Order memory o = own[k];
@@ -386,6 +399,20 @@ contract Handler is MarketTest {
         eq(address(market).balance, owed + checkTrades());
         checkLevels(true, bids);
         checkLevels(false, asks);
+    }
+
+    /// @dev What a trader has open is what rests of its orders and its part of the pending trades.
+    function checkOpen(address trader) private view {
+        uint256 lots = 0;
+        (Order[] memory own,) = market.ordersOf(trader, 1, type(uint32).max);
+        for (uint256 i = 0; i < own.length; ++i) lots += restingLots[own[i].id];
+        for (uint256 i = 0; i < _trades.length; ++i) {
+            Known memory t = _trades[i];
+            if (!t.pending) continue;
+            if (market.order(t.bidId).trader == trader) lots += t.lots;
+            if (market.order(t.askId).trader == trader) lots += t.lots;
+        }
+        eq(open(trader), lots);
     }
 
     /// @return owed What pending trades hold in escrow.
@@ -435,6 +462,7 @@ contract Handler is MarketTest {
             if (account == 0) continue;
             vm.prank(_traders[i]);
             market.withdraw(account);
+            eq(market.openOf(_traders[i]), 0);
         }
         eq(address(market).balance, 0);
     }

@@ -42,7 +42,8 @@ abstract contract MarketTest is Assertions, IMarketTypes {
             depositRate: uint16(RATE),
             maxSlippage: 0,
             pricingMode: PricingMode.Uniform,
-            strikeLimit: 0
+            strikeLimit: 0,
+            maxOpen: 0
         });
     }
 
@@ -93,6 +94,11 @@ abstract contract MarketTest is Assertions, IMarketTypes {
 
     function balance(address trader) internal view returns (uint256) {
         return market.balanceOf(trader);
+    }
+
+    /// @dev Lots of a trader that rest or wait for their report.
+    function open(address trader) internal view returns (uint256) {
+        return market.openOf(trader) / LOT;
     }
 
     function resting(uint256 id) internal view returns (uint256 lots) {

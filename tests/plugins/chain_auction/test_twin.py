@@ -278,6 +278,17 @@ def test_the_strike_limit_bars_new_orders() -> None:
         place(m, "seller", "ask", 40, 100)
 
 
+def test_the_cap_counts_what_rests_and_what_is_pending() -> None:
+    m = market(max_open_wh=1500)
+    trade_id = one_trade(m)
+    assert m.open_wh["seller"] == 1000
+    with pytest.raises(Refused, match="OpenLimitReached: open 1000, asked 600, limit 1500"):
+        place(m, "seller", "ask", 40, 600)
+    place(m, "seller", "ask", 40, 500)
+    m.settle(trade_id, 0, 0, NOW)
+    assert (m.open_wh["seller"], m.open_wh["buyer"]) == (500, 1000)
+
+
 def test_the_collar_is_drawn_around_the_last_price() -> None:
     m = market(max_slippage_bp=1000)
     one_trade(m, bid_ticks=60, ask_ticks=40)
@@ -337,6 +348,8 @@ def test_bad_orders_are_refused_and_change_nothing(changed: dict[str, Any], erro
         {"deposit_rate_permille": 1001},
         {"max_slippage_bp": 10_001},
         {"strike_limit": 256},
+        {"max_open_wh": 99},
+        {"max_open_wh": 2**24 * 100},
     ],
 )
 def test_rules_have_bounds(rules: dict[str, int]) -> None:
