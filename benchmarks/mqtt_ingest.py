@@ -34,7 +34,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hub.api import LinkMessage, LinkOptions, Reading
+from hub.api import LinkMessage, LinkOptions, Telegram
 from hub.bus import Bus
 from plugins.mqtt_link.plugin import MqttLink
 from plugins.smart_meter_mqtt.device import Device
@@ -89,8 +89,8 @@ async def hub_readings(port: int, ready: Callable[[], None], arrived: Callable[[
 
     def receive(message: LinkMessage) -> None:
         device = devices[message.topic]
-        for each in device.receive(topic, message.payload, now, retained=message.retained):
-            bus.publish(Reading(device.name, each.quantity, each.value, each.unit, each.at))
+        for report in device.receive(topic, message.payload, now, retained=message.retained):
+            bus.publish(Telegram(device.name, report.quantities, report.values, report.at))
         arrived()
 
     link = MqttLink(LinkOptions(f"mqtt://127.0.0.1:{port}", "bench"))

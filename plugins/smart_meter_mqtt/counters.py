@@ -62,6 +62,9 @@ class Counter:
         `max_power_w` is the most that can flow, in hub time: more energy than it can carry since
         the last count was not measured by this meter.
         """
+        if raw_mwh == self.raw_mwh:
+            self.at = at
+            return Step.COUNTED
         elapsed_s = max(0.0, (at - self.at).total_seconds()) + SLACK_S
         limit_mwh = int(max_power_w * MARGIN * elapsed_s / 3.6)
         step, added_mwh = self._judge(raw_mwh, limit_mwh)

@@ -7,17 +7,28 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from .payload import PayloadError, as_number, parse_json, parse_number, parse_time, resolve
+from .payload import (
+    MAX_NUMBER_CHARS,
+    PayloadError,
+    as_number,
+    parse_json,
+    parse_number,
+    parse_time,
+    resolve,
+)
 from .preset import FieldReader, TopicMap
 
 PHASES = ("a", "b", "c")
 
 
 class Value(NamedTuple):
-    """One quantity in the hub's unit. `part` names the addend where it comes in several."""
+    """One quantity in the hub's unit. `part` names the addend where it comes in several.
+
+    What is counted or added up is exact, a Decimal; the rest is a float.
+    """
 
     quantity: str
-    value: Decimal
+    value: Decimal | float
     unit: str
     part: str | None = None
 
@@ -52,21 +63,29 @@ def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Deco
     except PayloadError as error:
         decoded.problems.append(str(error))
         return decoded
-    for reader in topic.readers:
-        _decode_field(reader, document, decoded)
+    holders = [resolve(document, pointer) for pointer in topic.holders]
+    for reader, places in topic.places:
+        for at, key in places:
+            holder = holders[at]
+            if type(holder) is dict:
+                raw = holder.get(key)
+            else:
+                raw = holder if key is None else resolve(holder, (key,))
+            if raw is not None:
+                _decode_field(reader, raw, decoded)
+                break
     if not (decoded.values or decoded.problems or topic.partial):
         decoded.problems.append("no known field in it: is the preset the right one?")
     return decoded
 
 
-def _decode_field(reader: FieldReader, document: Any, decoded: Decoded) -> None:
-    raw = None
-    for pointer in reader.pointers:
-        raw = resolve(document, pointer)
-        if raw is not None:
-            break
-    else:
-        return
+def _decode_field(reader: FieldReader, raw: Any, decoded: Decoded) -> None:
+    if reader.plain and type(raw) is bytes and len(raw) <= MAX_NUMBER_CHARS:
+        # By far the most frequent: one number, which need not be exact.
+        value = float(raw)
+        if reader.raw_low <= value <= reader.raw_high:
+            decoded.values.append(Value(reader.quantity, value, reader.unit))
+            return
     try:
         if isinstance(raw, list):
             decoded.values.extend(_channels(reader, raw))

@@ -21,12 +21,13 @@ PLAUSIBLE_DELAY = timedelta(seconds=2)
 LOG_EVERY = timedelta(seconds=60)
 
 
-class Measured(NamedTuple):
-    """One value to publish. `estimated` if it is old or its interval is uncertain."""
+class Report(NamedTuple):
+    """What one message measured: `values[i]` is of `quantities[i]`, in the hub's unit. `estimated`
+    if it is old or its interval is uncertain.
+    """
 
-    quantity: str
-    value: float
-    unit: str
+    quantities: tuple[str, ...]
+    values: tuple[float, ...]
     at: datetime
     estimated: bool
 
@@ -61,7 +62,7 @@ class Device:
 
     def receive(
         self, topic: TopicMap, payload: bytes, now: datetime, *, retained: bool
-    ) -> list[Measured]:
+    ) -> list[Report]:
         """Return what a message measured; nothing if it is unusable, late or a duplicate.
 
         A retained message says how things were: it counts only by the meter's own time, as an
@@ -88,8 +89,7 @@ class Device:
         self.counts.accepted += 1
         if not retained:
             at = within_its_second(at, now)
-        measured = [self._measure(value, at, retained) for value in decoded.values]
-        return [each for each in measured if each is not None]
+        return self._report(decoded.values, at, retained)
 
     def receive_availability(self, where: AvailabilityMap, payload: bytes) -> None:
         """Note whether the meter says it is there."""
@@ -147,22 +147,34 @@ class Device:
         self._newest[topic] = (at, payload)
         return True
 
-    def _measure(self, value: Value, at: datetime, retained: bool) -> Measured | None:
-        number: Decimal | None = value.value
-        if value.part is not None:
-            number = self._sum_of_parts(value)
-        if number is None:
-            return None
-        if value.unit != "Wh":
-            return Measured(value.quantity, float(number), value.unit, at, retained)
-        total_mwh, certain = self._count(value.quantity, round(number * 1000), at)
-        return Measured(value.quantity, total_mwh / 1000, value.unit, at, retained or not certain)
+    def _report(self, values: list[Value], at: datetime, retained: bool) -> list[Report]:
+        quantities: list[str] = []
+        numbers: list[float] = []
+        uncertain: list[Report] = []
+        for value in values:
+            quantity, number, unit, part = value
+            if part is not None:
+                total = self._sum_of_parts(value)
+                if total is None:
+                    continue
+                number = total
+            if unit == "Wh":
+                total_mwh, certain = self._count(quantity, round(number * 1000), at)
+                number = total_mwh / 1000
+                if not certain:
+                    uncertain.append(Report((quantity,), (number,), at, estimated=True))
+                    continue
+            quantities.append(quantity)
+            numbers.append(float(number))
+        if quantities:
+            return [Report(tuple(quantities), tuple(numbers), at, retained), *uncertain]
+        return uncertain
 
     def _sum_of_parts(self, value: Value) -> Decimal | None:
         """Return the sum when each part came anew since the last one; else None."""
         assert value.part is not None
         parts = self._parts.setdefault(value.quantity, {})
-        parts[value.part] = value.value
+        parts[value.part] = Decimal(value.value)
         if len(parts) < len(self.preset.parts[value.quantity]):
             return None
         total = sum(parts.values(), Decimal(0))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, DecimalException
+from functools import lru_cache
 from typing import Any
 
 #: A meter's payload is a few hundred bytes; what is larger is not looked into.
@@ -16,19 +17,28 @@ MAX_NUMBER_CHARS = 64
 _MILLISECONDS_FROM = 100_000_000_000
 
 
+#: Meters that report in the same second write the same time: so many are remembered.
+_TIMES_KEPT = 256
+
+
 class PayloadError(ValueError):
     """A payload, or a part of it, cannot be used; the sentence says why, without quoting it."""
 
 
 def parse_json(payload: bytes) -> Any:
-    """Return the JSON document; its numbers are ints and Decimals, exactly as written.
+    """Return the JSON document. Numbers with a point or an exponent are bytes, exactly as written
+    (nothing else in a document is): most are never looked at, and few have to be exact.
 
     Raises PayloadError for what is too large, not UTF-8, not JSON, nested too deeply, or contains
     a number that is none (NaN, Infinity).
     """
     text = _decode(payload)
     try:
-        return json.loads(text, parse_float=_decimal, parse_constant=_no_number)
+        if text.startswith("{"):
+            document, end = _DECODER.raw_decode(text)
+            if end == len(text):
+                return document
+        return _DECODER.decode(text)  # minds blanks, and what comes after the end
     except PayloadError:
         raise
     except json.JSONDecodeError as error:
@@ -50,12 +60,11 @@ def parse_number(payload: bytes) -> Decimal:
 
 def as_number(value: Any) -> Decimal:
     """Return a value of a JSON document as a finite number; PayloadError if it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise PayloadError(f"{_kind(value)} instead of a number")
-    number = Decimal(value)
-    if not number.is_finite():
-        raise PayloadError("not a finite number")
-    return number
+    if type(value) is bytes:
+        return _decimal(value.decode())
+    if type(value) is int:
+        return Decimal(value)
+    raise PayloadError(f"{_kind(value)} instead of a number")
 
 
 def resolve(document: Any, pointer: Sequence[str]) -> Any:
@@ -89,16 +98,24 @@ def parse_time(value: Any, zone: tzinfo, now: datetime) -> datetime:
 
 
 def _parse_iso(text: str, zone: tzinfo, now: datetime) -> datetime:
+    if len(text) > MAX_NUMBER_CHARS:
+        raise PayloadError("the time is not in ISO 8601")
+    first, second = _read_iso(text, zone)
+    return first if abs(first - now) <= abs(second - now) else second
+
+
+@lru_cache(_TIMES_KEPT)
+def _read_iso(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return both moments that a local time may mean; almost always they are one."""
     try:
-        if len(text) > MAX_NUMBER_CHARS:
-            raise ValueError
         at = datetime.fromisoformat(text)
         if at.tzinfo is not None:
-            return at.astimezone(UTC)
-        readings = [at.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+            at = at.astimezone(UTC)
+            return at, at
+        first, second = (at.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     except (ValueError, OverflowError):
         raise PayloadError("the time is not in ISO 8601") from None
-    return min(readings, key=lambda reading: abs(reading - now))
+    return first, second
 
 
 def _decode(payload: bytes) -> str:
@@ -129,3 +146,6 @@ def _no_number(name: str) -> Any:
 def _kind(value: Any) -> str:
     kinds = {str: "a text", bool: "true or false", list: "a list", dict: "an object"}
     return kinds.get(type(value), "nothing")
+
+
+_DECODER = json.JSONDecoder(parse_float=str.encode, parse_constant=_no_number)

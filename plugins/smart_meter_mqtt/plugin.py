@@ -17,8 +17,8 @@ from hub.api import (
     LinkMessage,
     Plugin,
     Quality,
-    Reading,
     Severity,
+    Telegram,
     hookimpl,
     new_id,
 )
@@ -137,11 +137,10 @@ class SmartMeterMqtt(Plugin[Config]):
     def _receive(self, message: LinkMessage) -> None:
         now = self.ctx.clock.now()
         for device, topic in self.readings.get(message.topic, ()):
-            measured = device.receive(topic, message.payload, now, retained=message.retained)
-            for each in measured:
-                quality = Quality.ESTIMATED if each.estimated else Quality.GOOD
+            for report in device.receive(topic, message.payload, now, retained=message.retained):
+                quality = Quality.ESTIMATED if report.estimated else Quality.GOOD
                 self.ctx.publish(
-                    Reading(device.name, each.quantity, each.value, each.unit, each.at, quality)
+                    Telegram(device.name, report.quantities, report.values, report.at, quality)
                 )
             line = device.log_line(now)
             if line is not None:

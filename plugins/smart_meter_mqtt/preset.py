@@ -57,11 +57,25 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Place(NamedTuple):
+    """Where in a document a value may be: in one of the topic's holders, under a key, or (without
+    a key) the whole of it.
+    """
+
+    holder: int
+    key: str | None
+
+
 class FieldReader(NamedTuple):
-    """A field map made ready: pointers split, limits in the payload's unit."""
+    """A field map made ready: pointers split, limits in the payload's unit.
+
+    `plain` ones need no more than to be in range: they are in the hub's unit already, and nothing
+    is counted or added up.
+    """
 
     quantity: str
     pointers: tuple[tuple[str, ...], ...]
+    plain: bool
     factor: Decimal
     unit: str
     raw_unit: str
@@ -119,6 +133,7 @@ class FieldMap(_Part):
         return FieldReader(
             self.quantity,
             tuple(split_pointer(text) for text in self._texts),
+            factor == 1 and unit != "Wh" and self.part is None,
             factor,
             unit,
             self.unit,
@@ -149,6 +164,21 @@ class TopicMap(_Part):
     def readers(self) -> tuple[FieldReader, ...]:
         """The fields, made ready."""
         return tuple(field.reader for field in self.fields)
+
+    @cached_property
+    def holders(self) -> tuple[tuple[str, ...], ...]:
+        """Pointers to the objects in which the fields are, each once."""
+        every = [pointer[:-1] for reader in self.readers for pointer in reader.pointers]
+        return tuple(dict.fromkeys(every))
+
+    @cached_property
+    def places(self) -> tuple[tuple[FieldReader, tuple[Place, ...]], ...]:
+        """Each field with the places where it may be, the first present of which counts."""
+        number = {pointer: index for index, pointer in enumerate(self.holders)}
+        return tuple(
+            (reader, tuple(Place(number[p[:-1]], p[-1] if p else None) for p in reader.pointers))
+            for reader in self.readers
+        )
 
     @model_validator(mode="after")
     def _check(self) -> TopicMap:

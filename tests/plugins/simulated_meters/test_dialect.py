@@ -10,9 +10,10 @@ import pytest
 from plugins.simulated_meters.dialect import DIALECTS
 from plugins.simulated_meters.meter import Meter, Sample
 from plugins.simulated_meters.plugin import Config
-from plugins.smart_meter_mqtt.device import Device, Measured
+from plugins.smart_meter_mqtt.device import Device
 from plugins.smart_meter_mqtt.preset import load_preset
 from plugins.smart_meter_mqtt.topics import topic_of
+from tests.plugins.smart_meter_mqtt.measured import Measured, measured_in
 
 PRESETS = Path(__file__).parents[3] / "config" / "meters"
 NOW = datetime(2026, 6, 21, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -36,7 +37,7 @@ def heard(name: str, of: Sample, clock_offset: timedelta = timedelta()) -> dict[
     measured = [
         each
         for topic, payload in DIALECTS[name].measurement("m", of, clock_offset)
-        for each in device.receive(topics[topic], payload, NOW, retained=False)
+        for each in measured_in(device.receive(topics[topic], payload, NOW, retained=False))
     ]
     assert device.problem is None
     return {each.quantity: each for each in measured}

@@ -184,3 +184,12 @@ def test_no_document_gives_anything_but_finite_values_in_range(time: object, ene
     decoded = read("tasmota", "SENSOR", payload)
     for value in decoded.values:
         assert abs(float(value.value)) <= 10**13
+
+
+def test_the_whole_document_may_be_the_value():
+    own = Preset.model_validate(
+        {"topics": [{"topic": "t", "fields": [{"quantity": "power", "unit": "kW"}]}]}
+    )
+    (power,) = decode(own.topics[0], b"1.5", UTC, NOW).values
+    assert (power.quantity, power.value) == ("power", Decimal("1500.0"))
+    assert decode(own.topics[0], b'{"Power":1}', UTC, NOW).problems

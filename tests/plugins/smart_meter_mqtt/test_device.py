@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from plugins.smart_meter_mqtt.device import Device, Measured, troubles, within_its_second
+from plugins.smart_meter_mqtt.device import Device, troubles, within_its_second
 from plugins.smart_meter_mqtt.preset import AvailabilityMap, Preset, load_preset
+from tests.plugins.smart_meter_mqtt.measured import Measured, measured_in
 
 PRESETS = Path(__file__).parents[3] / "config" / "meters"
 NOW = datetime(2026, 6, 21, 12, tzinfo=UTC)
@@ -32,8 +33,8 @@ def tell(
     document = {"Time": at.replace(tzinfo=None).isoformat(), "ENERGY": energy}
     topic = device.preset.topics[0]
     payload = json.dumps(document).encode()
-    measured = device.receive(topic, payload, now or at, retained=retained)
-    return {each.quantity: each for each in measured}
+    reports = device.receive(topic, payload, now or at, retained=retained)
+    return {each.quantity: each for each in measured_in(reports)}
 
 
 def seconds(number: float) -> timedelta:
@@ -42,7 +43,7 @@ def seconds(number: float) -> timedelta:
 
 def test_a_message_is_measured_at_the_meters_own_time():
     measured = tell(meter(), NOW - seconds(3), NOW, Power=1200, Total=5.25)
-    assert measured["power"] == Measured("power", 1200.0, "W", NOW - seconds(3), estimated=False)
+    assert measured["power"] == Measured("power", 1200.0, NOW - seconds(3), estimated=False)
     assert measured["energy_import"].value == 5250.0
 
 
@@ -112,8 +113,10 @@ def test_a_reset_counter_goes_on_and_says_so():
     device = meter()
     tell(device, NOW, Total=100)
     tell(device, NOW + seconds(10), Total=100.1)
-    measured = tell(device, NOW + seconds(20), Total=0.05)["energy_import"]
+    told = tell(device, NOW + seconds(20), Total=0.05, Power=300)
+    measured = told["energy_import"]
     assert (measured.value, measured.estimated) == (100_150.0, True)
+    assert not told["power"].estimated
     measured = tell(device, NOW + seconds(30), Total=0.1)["energy_import"]
     assert (measured.value, measured.estimated) == (100_200.0, False)
     assert device.counts.cycles == 1
@@ -124,8 +127,8 @@ def test_parts_are_added_up_once_all_came_anew():
     topics = {topic.topic.rsplit("/", 1)[-1]: topic for topic in device.preset.topics}
 
     def say(name: str, payload: bytes) -> list[float]:
-        measured = device.receive(topics[name], payload, NOW, retained=False)
-        return [each.value for each in measured]
+        reports = device.receive(topics[name], payload, NOW, retained=False)
+        return [each.value for each in measured_in(reports)]
 
     assert say("electricity_currently_delivered", b"1.25") == []
     assert say("electricity_currently_returned", b"0.2") == [1050.0]
