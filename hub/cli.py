@@ -6,15 +6,15 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hub import __version__
-from hub.errors import HubError
+from hub.errors import BadInput, HubError
+from hub.simulate_command import number
 
 if TYPE_CHECKING:
     from hub.config import HubConfig
@@ -34,14 +34,6 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 DEFAULT = Path("hub.yaml")
-
-
-class BadInput(Exception):
-    """What the user gave is at fault; the lines say how."""
-
-    def __init__(self, *lines: str) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
 
 
 def _load(path: Path) -> tuple[HubConfig, Loader]:
@@ -277,62 +269,58 @@ def _play(data_dir: Path, name: str, as_json: bool) -> bool:
 @app.command()
 def simulate(
     config: ConfigOption = DEFAULT,
-    hours: Annotated[float, typer.Option(min=0.01, help="hours on the feeder")] = 24.0,
-    days: Annotated[float | None, typer.Option(min=0.001, help="days instead of hours")] = None,
-    out: Annotated[Path | None, typer.Option(help="write the result as JSON to this file")] = None,
+    days: Annotated[
+        float | None, typer.Option(parser=number("--days"), metavar="N", help="days on the feeder")
+    ] = None,
+    hours: Annotated[
+        float | None,
+        typer.Option(
+            parser=number("--hours"), metavar="N", help="hours instead of days; default: 24"
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="write a report there: a page, CSV files, JSON"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write the result as JSON to this file")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the whole hub in virtual time, as fast as it can; the same every time for a seed."""
-    from hub import logs
+    """Run the whole hub in virtual time, as fast as it can; the same every time for a seed.
+
+    With --report a page says what happened: energy, prices, voltages, taps, alarms and bills.
+    """
+    from hub import logs, simulate_command
     from hub.simulate import simulate as run_simulation
 
+    wanted_hours = simulate_command.feeder_hours(hours, days)
     loaded, loader = _load(config)
+    if out is not None:
+        simulate_command.try_file("--out", out)
+    watchers = []
+    if report is not None:
+        simulate_command.make_folder("--report", report)
+        watchers = simulate_command.watchers(loader, report)
     logs.setup("warning", {}, "text", sys.stderr, loaded.secrets)
-    with _progress("simulating") as progress:
-        result = run_simulation(loaded, loader, hours if days is None else days * 24, progress)
+    with simulate_command.progress(wanted_hours) as progress:
+        result = run_simulation(loaded, loader, wanted_hours, progress, watchers)
     if out is not None:
         out.write_text(result.to_json())
+    pages = simulate_command.write_reports(watchers, result)
     if as_json:
         typer.echo(result.to_json(), nl=False)
     else:
-        _tell(result.report)
+        for line in simulate_command.tell(result.report):
+            typer.echo(line)
     print(
         f"{result.feeder_hours:g} feeder hours in {result.wall_s:.1f} s "
         f"({result.speed:,.0f} times as fast as the feeder)",
         file=sys.stderr,
     )
+    for page in pages:
+        print(f"report: {page}", file=sys.stderr)
     raise typer.Exit(1 if result.report["failed"] else 0)
-
-
-def _tell(report: Mapping[str, Any]) -> None:
-    for feeder, limits in report["voltage_pu"].items():
-        typer.echo(f"{feeder}: voltage {limits['min']:.4f} to {limits['max']:.4f} pu")
-    for device, energy in report["energy_wh"].items():
-        bought = energy.get("energy_import", 0.0) / 1000
-        sold = energy.get("energy_export", 0.0) / 1000
-        typer.echo(f"{device}: imported {bought:,.1f} kWh, exported {sold:,.1f} kWh")
-    matched = sum(trade["qty_wh"] for trade in report["trades"]) / 1000
-    typer.echo(
-        f"market: {len(report['trades'])} trades over {matched:,.1f} kWh, "
-        f"{len(report['settled'])} settled"
-    )
-    typer.echo(f"alarms: {len(report['alarms'])}")
-    for name, plugin in report["plugins"].items():
-        if plugin["state"] != "ONLINE":
-            typer.echo(f"{name}: {plugin['state']} {plugin['reason']}")
-    typer.echo(f"fingerprint {report['fingerprint'][:16]}")
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Any]:
-    """Show a bar on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
 
 
 @app.callback(invoke_without_command=True)
@@ -363,7 +351,7 @@ def _add_plugin_commands(arguments: list[str]) -> None:
             loader.load(name)
         except PluginLoadError as error:
             typer.echo(f"left out: {error}", err=True)
-    loader.manager.hook.hub_cli(app=app)
+    loader.hooks.hub_cli(app=app)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -105,7 +105,7 @@ class Hub:
         """Take the data directory and begin to start all plugins; does not wait for them.
 
         Raises `AlreadyRunning` if another hub has the data directory, `HubError` if it cannot be
-        written.
+        written or what is in it cannot be used.
         """
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
@@ -115,6 +115,9 @@ class Hub:
                 f"cannot write in {self.data_dir}: {error.strerror}; make it writable, "
                 f"or name another folder with `hub: {{data_dir: ...}}`"
             ) from None
+        if not self.safe:
+            await self.ledger.check()
+            await self.history.check()
         self.scheduler.start()
         if self.virtual is None:
             self.watchdog = Watchdog(

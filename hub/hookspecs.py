@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 hookspec = pluggy.HookspecMarker("microgrid_hub")
 hookimpl = pluggy.HookimplMarker("microgrid_hub")
 
-#: `(method, path, handler)`; the handler takes an aiohttp request and the web plugin's context.
+#: `(method, path, handler)`; the handler takes an aiohttp request.
 Route = tuple[str, str, Callable[..., Awaitable[Any]]]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +21,7 @@ import pluggy
 
 from hub import hookspecs
 from hub.errors import PluginLoadError
+from hub.hooks import Hooks, raised_at
 from hub.plugin import Plugin
 
 __all__ = ["Loader", "PluginLoadError"]
@@ -36,6 +37,7 @@ class Loader:
         self.base_dir = base_dir
         self.manager = pluggy.PluginManager(PROJECT)
         self.manager.add_hookspecs(hookspecs)
+        self.hooks = Hooks(self.manager)
         self._types: dict[str, type[Plugin[Any]]] = {}
         self._entry_points: dict[str, EntryPoint] | None = None
 
@@ -94,7 +96,7 @@ class Loader:
             if self.load(name):
                 break
         factories: dict[str, Any] = {}
-        for provided in self.manager.hook.hub_link_factories():
+        for provided in self.hooks.hub_link_factories():
             factories.update(provided)
         return factories.get(scheme)
 
@@ -172,7 +174,7 @@ def _guarded(name: str, load: Callable[[], Any]) -> ModuleType:
     except PluginLoadError:
         raise
     except (Exception, SystemExit) as error:
-        where = _where(error)
+        where = raised_at(error)
         raise PluginLoadError(
             f"plugin {name!r} cannot be loaded: {type(error).__name__}: {error}{where}"
         ) from error
@@ -182,16 +184,13 @@ def _guarded(name: str, load: Callable[[], Any]) -> ModuleType:
 
 def _offered(name: str, hook: Callable[[], Any]) -> list[tuple[str, Any]]:
     try:
-        return list(hook().items())
-    except Exception as error:
-        what = f"{type(error).__name__}: {error}{_where(error)}"
+        offered = hook()
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {error}{raised_at(error)}"
         raise PluginLoadError(f"plugin {name!r}: hub_plugin_types raised {what}") from error
-
-
-def _where(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return f" ({error.filename}:{error.lineno})"
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})" if trace else ""
+    if not isinstance(offered, Mapping):
+        raise PluginLoadError(
+            f"plugin {name!r}: hub_plugin_types gives {offered!r}, expected a mapping from names "
+            f"to classes"
+        )
+    return list(offered.items())

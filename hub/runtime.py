@@ -317,7 +317,7 @@ class PluginContext(Context):
         return await self._hub.reload()
 
     def plugin_hooks(self) -> Any:
-        return self._hub.loader.manager.hook
+        return self._hub.loader.hooks
 
     # -- the end --
 

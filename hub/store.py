@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hub import store_errors
 from hub.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ class Database:
     def __init__(self, url: str, *, durable: bool) -> None:
         self.url = url
         self._durable = durable
+        #: For messages.
+        self.file = url.rsplit("/", 1)[-1] if url.startswith("sqlite") else "the database"
         self._engine: Engine | None = None
+        self._accepted = False
         self._closed = False
         #: Where a file went that was no sound database when it was opened; None if it was sound.
         self.set_aside: Path | None = None
@@ -98,15 +102,25 @@ class Database:
         return self._engine
 
     def _transact(self, function: Callable[[Connection], T]) -> T:
-        with self._open().begin() as connection:
+        with store_errors.in_words(self.file), self._open().begin() as connection:
+            if not self._accepted:
+                self._accept(connection)
             return function(connection)
+
+    def _accept(self, connection: Connection) -> None:
+        from hub import store_schema
+
+        if connection.dialect.name == "sqlite":
+            store_schema.accept(connection, self.file)
+        self._accepted = True
 
     async def run(self, function: Callable[[Connection], T]) -> T:
         """Run `function(connection)` in one transaction: committed if it returns, rolled back if
         it raises.
 
         Once begun it is carried through, even if whoever waits for it is cancelled meanwhile.
-        Raises `Unavailable` once the database is closed.
+        Raises `Unavailable` once the database is closed, and while its file cannot be used;
+        `ConfigProblemError` if the file is damaged or of a newer hub.
         """
         if self._closed:
             raise Unavailable("the database is closed: the hub has stopped")
@@ -115,8 +129,14 @@ class Database:
         )
 
     async def create(self, tables: MetaData) -> None:
-        """Create the tables that are not there yet."""
-        await self.run(tables.create_all)
+        """Create the tables and columns that are not there yet. Raises as `run`."""
+        from hub import store_schema
+
+        await self.run(lambda connection: store_schema.create(connection, tables, self.file))
+
+    async def check(self) -> None:
+        """Open the database; raises as `run`."""
+        await self.run(lambda _: None)
 
     async def close(self) -> None:
         """Finish what is under way and close. Idempotent."""

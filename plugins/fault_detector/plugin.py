@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from hub.api import (
     Alarm,
     Context,
+    HubError,
     Plugin,
     PluginState,
     PluginStatus,
@@ -164,8 +164,8 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
                 await self._ctx.ledger.run(function)
         except TimeoutError:
             self._ctx.degraded("alarms are told but not kept: the ledger is slow to write")
-        except SQLAlchemyError as error:
-            self._ctx.degraded(f"alarms are told but not kept: {_cause(error)}")
+        except HubError as error:
+            self._ctx.degraded(f"alarms are told but not kept: {error}")
         else:
             return True
         return False
@@ -207,11 +207,6 @@ def _plain(finding: Finding) -> dict[str, Any]:
         "evidence": dict(finding.evidence),
         "cleared": finding.cleared,
     }
-
-
-def _cause(error: SQLAlchemyError) -> str:
-    """Return the database's own words without the statement."""
-    return str(getattr(error, "orig", None) or type(error).__name__)
 
 
 @hookimpl

@@ -40,7 +40,7 @@ alarms = Table(
     Column("text", Text, nullable=False),
     Column("evidence", Text, nullable=False),
     Column("cleared", Boolean, nullable=False),
-    Column("told", Boolean, nullable=False),
+    Column("told", Boolean, nullable=False, default=True),
 )
 
 

@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 
 import aiohttp
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
-from hub.api import Context
+from hub.api import Context, HubError
 
 from . import outbox
 from .channels import Channel, TelegramChannel, WebhookChannel
@@ -212,10 +211,9 @@ class Post:
                 return await self._ctx.ledger.run(function)
         except TimeoutError:
             self._ctx.log.error("the outbox is slow to write: messages go out from memory")
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or type(error).__name__
+        except HubError as error:
             self._ctx.log.error(
-                "the outbox cannot be written, messages go out from memory: %s", cause
+                "the outbox cannot be written, messages go out from memory: %s", error
             )
         return None
 

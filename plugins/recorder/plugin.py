@@ -10,13 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from hub.api import (
     Alarm,
     CommandResult,
     Context,
     FeederState,
+    HubError,
     MarketEvent,
     MarketStatus,
     Message,
@@ -139,12 +138,11 @@ class Recorder(Plugin[RecorderConfig]):
             write = partial(tables.write, batch=batch, known=self._series)
             try:
                 self._series |= await self._ctx.history.run(write)
-            except SQLAlchemyError as error:
+            except HubError as error:
                 self._buffer.give_back(batch)
                 self._failing = True
-                cause = getattr(error, "orig", None) or type(error).__name__
                 self._ctx.degraded(
-                    f"the history is not written: {cause}; {len(self._buffer)} rows wait in memory"
+                    f"the history is not written: {error}; {len(self._buffer)} rows wait in memory"
                 )
                 return
         if self._failing:
@@ -170,9 +168,8 @@ class Recorder(Plugin[RecorderConfig]):
                 )
             before_ms = now_ms - round(config.keep_events * 1000)
             await self._ctx.history.run(partial(tables.forget_events, before_ms=before_ms))
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or type(error).__name__
-            self._ctx.log.warning("the history is not thinned out: %s", cause)
+        except HubError as error:
+            self._ctx.log.warning("the history is not thinned out: %s", error)
 
     # -- questions ---------------------------------------------------------------------------------
 

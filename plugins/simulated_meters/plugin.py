@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
-from sqlalchemy.exc import SQLAlchemyError
 
-from hub.api import Context, Duration, MeteringPoints, Plugin, PluginConfig, hookimpl
+from hub.api import Context, Duration, HubError, MeteringPoints, Plugin, PluginConfig, hookimpl
 
 from .dialect import DIALECTS
 from .meter import Meter
@@ -180,8 +179,8 @@ class SimulatedMeters(Plugin[Config]):
         counts = [(m.device, m.import_mj, m.export_mj) for m in self.meters.values()]
         try:
             await self.ctx.history.run(lambda c: save_counts(c, self.ctx.name, counts))
-        except SQLAlchemyError as error:
-            self.problems["save"] = f"counters cannot be saved: {error.__class__.__name__}"
+        except HubError as error:
+            self.problems["save"] = f"counters cannot be saved: {error}"
         else:
             self.problems.pop("save", None)
         self._show_state()

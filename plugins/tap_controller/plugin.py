@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from hub.api import (
     Alarm,
@@ -317,9 +316,8 @@ class TapController(Plugin[TapControllerConfig]):
             return
         try:
             await self._ctx.ledger.run(function)
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or type(error).__name__
-            self._ctx.log.error("moves are not counted beyond a restart: %s", cause)
+        except HubError as error:
+            self._ctx.log.error("moves are not counted beyond a restart: %s", error)
 
     async def _status(self, request: Any) -> Mapping[str, Any]:
         now = self._ctx.clock.now()

@@ -105,10 +105,17 @@ class Web(Plugin[WebConfig]):
         gate.add_routes(app)
         Api(self._ctx).add_routes(app)
         for routes in self._ctx.plugin_hooks().hub_web_routes(ctx=self._ctx):
-            for method, path, handler in routes:
-                app.router.add_route(method, path, handler)
+            self._add_foreign(app, routes)
         self._add_files(app)
         return app
+
+    def _add_foreign(self, app: web.Application, routes: Any) -> None:
+        """Add what another plugin serves; what does not fit is left out."""
+        try:
+            for method, path, handler in routes:
+                app.router.add_route(method, path, handler)
+        except Exception as error:  # noqa: BLE001  # a stranger's list may hold anything
+            self._ctx.log.error("routes of another plugin are left out: %s (%r)", error, routes)
 
     def _add_files(self, app: web.Application) -> None:
         app.router.add_static("/static", HERE / "static")

@@ -153,3 +153,51 @@ def test_code_that_exits_or_raises_while_it_is_loaded_is_one_sentence(
     (tmp_path / "plugins/bad.py").write_text(code)
     with pytest.raises(PluginLoadError, match=message):
         Loader(tmp_path).resolve("bad")
+
+
+BROKEN = """
+from hub.api import hookimpl
+
+@hookimpl
+def hub_cli(app):
+    raise ValueError("no commands today")
+
+@hookimpl
+def hub_link_factories():
+    raise SystemExit(3)
+"""
+
+
+def test_a_hook_that_raises_is_named_and_takes_nothing_from_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    for name in ("first", "third"):
+        text = f"from hub.api import hookimpl\n@hookimpl\ndef hub_cli(app): app.append('{name}')\n"
+        write(tmp_path / f"plugins/{name}.py", text)
+    write(tmp_path / "plugins/second.py", BROKEN)
+    loader = Loader(tmp_path)
+    for name in ("first", "second", "third"):
+        loader.load(name)
+    app: list[str] = []
+    loader.hooks.hub_cli(app=app)
+    assert sorted(app) == ["first", "third"]
+    assert "plugin 'second': hub_cli raised ValueError: no commands today (" in caplog.text
+    assert "second.py:6); left out" in caplog.text
+    assert loader.link_factory("mqtt") is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("return ['hello']", "gives ['hello'], expected a mapping from names to classes"),
+        ("raise SystemExit('gone')", "hub_plugin_types raised SystemExit: gone"),
+        ("return {'odd': int}", "which is no subclass of hub.api.Plugin"),
+    ],
+)
+def test_types_that_are_none_are_said_in_one_line(tmp_path: Path, body: str, said: str):
+    text = f"from hub.api import hookimpl\n@hookimpl\ndef hub_plugin_types():\n    {body}\n"
+    write(tmp_path / "plugins/odd.py", text)
+    with pytest.raises(PluginLoadError) as raised:
+        Loader(tmp_path).load("odd")
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)

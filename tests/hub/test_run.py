@@ -213,3 +213,16 @@ def test_what_cannot_be_read_or_written_is_one_line(
     )  # fmt: skip
     assert (done.returncode, len(done.stderr.splitlines())) == (status, 1), done.stderr
     assert line in done.stderr
+
+
+def test_a_damaged_ledger_ends_the_start_with_one_line(tmp_path: Path):
+    (tmp_path / "hub.yaml").write_text("plugins: {}\n")
+    (tmp_path / ".hub").mkdir()
+    (tmp_path / ".hub/ledger.db").write_bytes(b"not a database at all" * 500)
+    done = subprocess.run(
+        [*HUB, "run", "-c", str(tmp_path / "hub.yaml")],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "ledger.db: it is no database; stop the hub, then put a copy of it back" in line
