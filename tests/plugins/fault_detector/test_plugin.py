@@ -120,7 +120,7 @@ async def test_a_ledger_that_cannot_be_written_silences_no_alarm(tmp_path: Path)
         await record.until(lambda m: alarms(m)[0] if alarms(m) else None)
         status = hub.plugins["faults"].status()
         assert status.state is PluginState.DEGRADED
-        assert "told but not kept: no such table" in status.reason
+        assert "told but not kept: ledger.db: no such table" in status.reason
 
 
 def test_in_virtual_time_dwell_and_silence_are_exact_and_repeat(tmp_path: Path):
