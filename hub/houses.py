@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 _BUS = re.compile(r"^[A-Za-z0-9_-]+(\.[123]){1,3}$")
+_SPAN = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)")
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
 _WALLET = re.compile(r"^0x[0-9a-fA-F]{40}$")
 
@@ -20,6 +21,13 @@ _WALLET = re.compile(r"^0x[0-9a-fA-F]{40}$")
 def _bus(value: str) -> str:
     if not _BUS.fullmatch(value):
         raise ValueError("expected a bus with its phases, such as 671.1 or 675.1.2.3")
+    return value
+
+
+def _time_span(value: str) -> str:
+    found = _SPAN.fullmatch(value)
+    if not found or found[1] >= found[2]:
+        raise ValueError("expected two times of one day, such as '07:30-17:30'")
     return value
 
 
@@ -38,6 +46,7 @@ def _device_name(value: str) -> str:
 
 
 BusPhases = Annotated[str, AfterValidator(_bus)]
+TimeSpan = Annotated[str, AfterValidator(_time_span)]
 WalletAddress = Annotated[str, AfterValidator(_wallet)]
 DeviceName = Annotated[str, AfterValidator(_device_name)]
 
@@ -89,13 +98,33 @@ class Battery(_Section):
     reserve_percent: float = Field(10.0, ge=0, lt=100, description="never discharged below")
 
 
+class Trips(_Section):
+    """When a vehicle is usually away; each day differs a little, and on some it stays."""
+
+    weekday: TimeSpan = Field("07:30-17:30", description="leaves and returns, Monday to Friday")
+    weekend: TimeSpan = Field("11:00-15:30", description="leaves and returns, at weekends")
+    target_percent: float = Field(
+        80.0, ge=0, le=100, description="state of charge that it wants when it leaves"
+    )
+
+
 class ElectricVehicle(_Section):
     """A charger with a vehicle on it."""
 
     kw: float = Field(gt=0, description="limit of the charger in kW")
     kwh: float = Field(60.0, gt=0, description="capacity of the vehicle's battery in kWh")
     discharge: bool = Field(False, description="whether the vehicle may feed the grid (V2G)")
+    discharge_kw: float | None = Field(
+        None, gt=0, description="limit of feeding the grid in kW; default that of the charger"
+    )
+    reserve_percent: float = Field(
+        20.0, ge=0, lt=100, description="never fed into the grid; below it the vehicle charges"
+    )
     initial_percent: float = Field(40.0, ge=0, le=100, description="state of charge at the start")
+    driving_kwh_per_day: float = Field(8.0, ge=0, description="what driving uses in kWh a day")
+    trips: Trips | None = Field(
+        None, description="when it is away; without, it stays at its charger"
+    )
 
 
 class House(_Section):

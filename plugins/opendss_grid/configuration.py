@@ -14,7 +14,7 @@ from hub.api import ConfigPath, Duration, House, PluginConfig
 
 from .csv_profile import read_csv
 from .engine import OpenDssEngine
-from .houses import HouseSpec, problems
+from .houses import HouseSpec, TripSpec, problems
 from .protocol import GridError
 from .simulation import Settings
 from .surroundings import Place
@@ -52,6 +52,9 @@ class GridConfig(FeederConfig):
     )
     tap_dwell: Duration = Field(
         0.0, description="least feeder time between two commanded moves of one regulator"
+    )
+    switch_dwell: Duration = Field(
+        0.0, description="least feeder time between two operations of one switch, bank or service"
     )
     load_profile: Literal["flat", "household", "business"] = Field(
         "flat", description="shape over the day of the circuit's own loads"
@@ -96,6 +99,7 @@ class GridConfig(FeederConfig):
             ),
             local_regulators=self.regulators == "local",
             tap_dwell_s=self.tap_dwell,
+            switch_dwell_s=self.switch_dwell,
         )
 
 
@@ -176,4 +180,19 @@ def _spec(house_id: str, house: House) -> HouseSpec:
         ev_kwh=ev.kwh if ev else 0.0,
         ev_discharge=ev.discharge if ev else False,
         ev_initial=ev.initial_percent / 100 if ev else 0.0,
+        ev_driving_kwh_per_day=ev.driving_kwh_per_day if ev else 0.0,
+        ev_discharge_kw=ev.discharge_kw if ev else None,
+        ev_reserve=ev.reserve_percent / 100 if ev else 0.0,
+        ev_target=ev.trips.target_percent / 100 if ev and ev.trips else 0.0,
+        ev_trips=_trips(ev.trips.weekday, ev.trips.weekend) if ev and ev.trips else None,
     )
+
+
+def _trips(weekday: str, weekend: str) -> TripSpec:
+    return TripSpec(_minutes(weekday), _minutes(weekend))
+
+
+def _minutes(span: str) -> tuple[int, int]:
+    """Return `07:30-17:30` as minutes of the day."""
+    leaves, returns = (tuple(map(int, clock.split(":"))) for clock in span.split("-"))
+    return leaves[0] * 60 + leaves[1], returns[0] * 60 + returns[1]

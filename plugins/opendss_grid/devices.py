@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from .houses import HouseSpec
 from .protocol import FloatArray
+from .vehicles import Presence
 
 #: What modules, wiring and inverter leave of the light, at module temperatures of a mild day.
 PERFORMANCE_RATIO = 0.88
-#: Below this share a vehicle charges by itself, whatever the market does.
-EV_ALWAYS_ABOVE = 0.2
+#: A vehicle begins to charge for its trip with this much time in hand.
+_READY_BEFORE_H = 0.5
 #: Two steps closer than this are one moment, in which power is not limited by energy.
 _INSTANT_H = 1e-9
 
@@ -32,6 +33,14 @@ def _within(
 ) -> FloatArray:
     """Clip, without the overhead that `np.clip` has on a handful of values."""
     return np.minimum(np.maximum(values, lowest), highest)
+
+
+def _forced(
+    set_w: FloatArray, lowest: FloatArray, highest: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Narrow limits to a commanded power, or as near to it as they let."""
+    free, power_w = np.isnan(set_w), _within(set_w, lowest, highest)
+    return np.where(free, lowest, power_w), np.where(free, highest, power_w)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,42 +123,60 @@ class Fleet:
             energy_wh=battery_wh * _column(houses, lambda h: h.battery_initial),
         )
         ev_wh = _column(houses, lambda h: h.ev_kwh * 1000)
-        ev_w = _column(houses, lambda h: h.ev_kw * 1000)
+        discharge_kw = _column(
+            houses, lambda h: (h.ev_discharge_kw or h.ev_kw) if h.ev_discharge else 0.0
+        )
         self.ev = Storage(
             capacity_wh=ev_wh,
-            charge_w=ev_w,
-            discharge_w=ev_w * _column(houses, lambda h: float(h.ev_discharge)),
+            charge_w=_column(houses, lambda h: h.ev_kw * 1000),
+            discharge_w=discharge_kw * 1000,
             efficiency=np.full(len(houses), 0.9),
-            floor_wh=ev_wh * EV_ALWAYS_ABOVE,
+            floor_wh=ev_wh * _column(houses, lambda h: h.ev_reserve),
             energy_wh=ev_wh * _column(houses, lambda h: h.ev_initial),
         )
-        self.driving_w = _column(houses, lambda h: h.ev_driving_kwh_per_day * 1000 / 24)
-        #: The commanded net power, NaN where a house runs by itself.
+        #: The charge a vehicle wants when it leaves.
+        self.ev_target_wh = ev_wh * _column(houses, lambda h: h.ev_target)
+        #: What vehicles that never leave use all the time.
+        self.errands_w = _column(
+            houses, lambda h: 0.0 if h.ev_trips else h.ev_driving_kwh_per_day * 1000 / 24
+        )
+        #: Commands, NaN where there is none: the net power at the meter, and that of one device.
         self.set_point_w = np.full(len(houses), np.nan)
+        self.battery_set_w = np.full(len(houses), np.nan)
+        self.ev_set_w = np.full(len(houses), np.nan)
+        #: The most that PV may give, infinity where nobody limits it.
+        self.pv_cap_w = np.full(len(houses), np.inf)
         #: What a house holds without a command: a plant delivers only what it is told to.
         self.idle_w = np.where([house.site == "plant" for house in houses], 0.0, np.nan)
 
-    def dispatch(self, load_w: FloatArray, light_w_per_m2: FloatArray, hours: float) -> Powers:
-        """Decide what each device does for the coming `hours`.
+    def dispatch(
+        self,
+        load_w: FloatArray,
+        light_w_per_m2: FloatArray,
+        hours: float,
+        presence: Presence | None = None,
+    ) -> Powers:
+        """Decide what each device does for the coming `hours`; without `presence` all are there.
 
         Without a set-point a house serves itself: its battery takes up a surplus and covers a
-        need, as far as it can. With a set-point the net power at the meter is brought to it by the
-        battery, then the vehicle, then by curtailing PV; what they cannot do is left undone.
+        need, as far as it can, and its vehicle charges in time for its trip. With a set-point the
+        net power at the meter is brought to it by the battery, then the vehicle, then by curtailing
+        PV; what they cannot do is left undone. A command to one device stands above both.
         """
-        pv_w = np.minimum(
-            self.pv_peak_w * light_w_per_m2 / 1000 * PERFORMANCE_RATIO, self.pv_limit_w
-        )
+        pv_w = self.pv_peak_w * light_w_per_m2 / 1000 * PERFORMANCE_RATIO
+        pv_w = np.minimum(np.minimum(pv_w, self.pv_limit_w), self.pv_cap_w)
         target_w = np.where(np.isnan(self.set_point_w), self.idle_w, self.set_point_w)
         commanded = ~np.isnan(target_w)
-        ev_low, ev_high = self.ev.limits_w(hours)
-        urgent = self.ev.energy_wh < self.ev.floor_wh
-        ev_w = np.where(urgent & ~commanded, ev_high, 0.0)
+        battery_low, battery_high = _forced(self.battery_set_w, *self.battery.limits_w(hours))
+        ev_low, ev_high, ev_own_w = self._vehicles(hours, presence)
+        # Under a set-point the vehicle is at its disposal, unless it has a command of its own.
+        ev_w = np.where(commanded & np.isnan(self.ev_set_w), 0.0, ev_own_w)
 
         missing_w = np.where(commanded, target_w, 0.0) - (load_w - pv_w + ev_w)
-        battery_w = _within(missing_w, *self.battery.limits_w(hours))
+        battery_w = _within(missing_w, battery_low, battery_high)
         # Without a command the battery is all that acts: nothing is missing after it.
         missing_w = np.where(commanded, missing_w - battery_w, 0.0)
-        ev_more_w = _within(missing_w, ev_low, ev_high)
+        ev_more_w = _within(missing_w, ev_low - ev_w, ev_high - ev_w)
         ev_w = ev_w + ev_more_w
         pv_w = pv_w - _within(missing_w - ev_more_w, 0.0, pv_w)
         return Powers(
@@ -161,13 +188,39 @@ class Fleet:
             net_var=load_w * self.var_per_w,
         )
 
+    def _vehicles(
+        self, hours: float, presence: Presence | None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the limits of every vehicle, and what it does by itself."""
+        low, high = self.ev.limits_w(hours)
+        must_charge = self.ev.energy_wh < self.ev.floor_wh
+        if presence is not None:
+            low, high = np.where(presence.away, 0.0, low), np.where(presence.away, 0.0, high)
+            wanted_wh = np.maximum(self.ev_target_wh - self.ev.energy_wh, 0)
+            hours_left = np.maximum(presence.leaves_in_h - _READY_BEFORE_H, 0)
+            late = wanted_wh >= hours_left * self.ev.charge_w * self.ev.one_way
+            must_charge |= late & (wanted_wh > 0)
+        low, high = _forced(self.ev_set_w, np.where(must_charge, 0.0, low), high)
+        # What it does by itself lies within its limits, which a command narrows to one value.
+        return low, high, _within(np.where(must_charge, high, 0.0), low, high)
+
     def charge_percent(self) -> FloatArray:
         """Return the batteries' state of charge in percent, NaN where there is none."""
         capacity_wh = np.where(self.battery.capacity_wh > 0, self.battery.capacity_wh, np.nan)
         return np.asarray(100 * self.battery.energy_wh / capacity_wh)
 
-    def integrate(self, powers: Powers, energised: NDArray[np.bool_], hours: float) -> None:
-        """Move energy in and out of the storages; a house without supply stands still."""
+    def integrate(
+        self,
+        powers: Powers,
+        energised: NDArray[np.bool_],
+        hours: float,
+        driven_wh: FloatArray | None = None,
+    ) -> None:
+        """Move energy in and out of the storages; a house without supply stands still.
+
+        `driven_wh` is what trips used meanwhile.
+        """
         self.battery.integrate(np.where(energised, powers.battery_w, 0), hours)
         self.ev.integrate(np.where(energised, powers.ev_w, 0), hours)
-        self.ev.drain(self.driving_w * hours)
+        used_wh = self.errands_w * hours
+        self.ev.drain(used_wh if driven_wh is None else used_wh + driven_wh)

@@ -146,6 +146,19 @@ class OpenDssEngine:
             raise GridError(f"branch {branch} has no phase {phase}")
         self._switch(data.name, closed, 0 if phase is None else data.phases.index(phase) + 1)
 
+    def is_closed(self, branch: str, phase: int) -> bool:
+        """Return whether one conductor of a branch of the circuit conducts."""
+        data = next(b for b in self.circuit.branches if b.name == branch)
+        self._dss.Circuit.SetActiveElement(branch)
+        return not self._dss.CktElement.IsOpen(1, data.phases.index(phase) + 1)
+
+    def set_head(self, closed: bool) -> None:
+        """Open or close all conductors where the feeder's head is measured."""
+        element, terminal = circuit_reader.head_element(self._dss)
+        self._dss.Circuit.SetActiveElement(element)
+        act = self._dss.CktElement.Close if closed else self._dss.CktElement.Open
+        act(terminal, 0)
+
     def set_service(self, load: str, closed: bool) -> None:
         """Open or close a customer: the drop of a drawn one, the load itself of any other."""
         branch = f"line.{load}"

@@ -161,7 +161,7 @@ def device_states(simulation: Simulation, result: StepResult) -> dict[str, dict[
         set_point = float(fleet.set_point_w[row])
         states[house.name] = {
             "energised": bool(live[row]),
-            "service_closed": house.name not in simulation.opened,
+            "service_closed": not simulation.network.is_open(house.name),
             "load_w": float(powers.load_w[row]),
             "pv_w": float(powers.pv_w[row]),
             "battery_w": float(powers.battery_w[row]),

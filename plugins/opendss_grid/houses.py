@@ -10,14 +10,23 @@ from .service_drawing import check_service, needs_transformer
 
 
 @dataclass(frozen=True, slots=True)
+class TripSpec:
+    """The usual times of a vehicle, local, in minutes of the day: leaves and returns."""
+
+    weekday_min: tuple[int, int] = (7 * 60 + 30, 17 * 60 + 30)
+    weekend_min: tuple[int, int] = (11 * 60, 15 * 60 + 30)
+
+
+@dataclass(frozen=True, slots=True)
 class HouseSpec:
-    """One customer. Powers of devices it does not have are 0.
+    """One customer. Powers of devices it does not have are 0, shares of storages are 0 to 1.
 
     `nominal_v` is phase to neutral at the meter; a meter at the voltage of its bus has no service
     transformer. With `feeder_load` it stands for that load of the circuit, which is scaled with
-    the others and gets the devices of this house on top. A `plant` delivers only on command.
-    Without `azimuth_deg` modules look towards the equator. A `series` takes the place of `profile`
-    and `annual_kwh`.
+    the others and gets the devices of this house on top. A `plant` delivers only on command. A
+    `series` takes the place of `profile` and `annual_kwh`. Without `azimuth_deg` modules look
+    towards the equator. A vehicle with `ev_trips` leaves its charger and wants `ev_target` by then;
+    without, it stays, and `ev_driving_kwh_per_day` is used up evenly.
     """
 
     name: str
@@ -52,6 +61,10 @@ class HouseSpec:
     ev_discharge: bool = False
     ev_initial: float = 0.4
     ev_driving_kwh_per_day: float = 8.0
+    ev_discharge_kw: float | None = None
+    ev_reserve: float = 0.2
+    ev_target: float = 0.8
+    ev_trips: TripSpec | None = None
 
     def service(self, circuit: Circuit) -> ServiceSpec:
         """Return its connection; GridError if bus or phases are not in the circuit."""

@@ -23,7 +23,10 @@ from hub.api import (
 from . import feeder_messages, saved_state
 from .configuration import EventConfig, GridConfig, check_feeder, simulated_houses
 from .engine import OpenDssEngine
-from .orders import Order, carry_out
+from .network import Deviation
+from .network_messages import fuse_alarm, network_state
+from .order_arguments import Order
+from .orders import carry_out
 from .protocol import GridError
 from .simulation import Simulation, StepResult
 from .twin_plugin import OpenDssTwin
@@ -39,8 +42,8 @@ class OpenDssGrid(Plugin[GridConfig]):
     """A feeder on OpenDSS with the houses of hub.yaml: the plant behind the meters.
 
     Publishes `grid/<name>/state`, `grid/<name>/metering` and the regulators' taps; carries out
-    commands for `grid/<name>/...` and `house/<id>`; answers `grid/<name>/topology` and
-    `grid/<name>/houses`.
+    commands for `grid/<name>/...` and `house/<id>`; answers `grid/<name>/topology`,
+    `grid/<name>/houses` and `grid/<name>/network`. A blown fuse is an alarm `fuse`.
     """
 
     Config = GridConfig
@@ -51,6 +54,7 @@ class OpenDssGrid(Plugin[GridConfig]):
         self._ctx = ctx
         self._last_good: FeederState | None = None
         self._troubled = False
+        self._blown: dict[str, Deviation] = {}
         saved = await saved_state.load(ctx.history, ctx.name)
         try:
             self._simulation = await ctx.run_blocking(self._build, saved)
@@ -59,15 +63,17 @@ class OpenDssGrid(Plugin[GridConfig]):
         self._topology = await ctx.run_blocking(
             feeder_messages.topology, ctx.name, self._simulation
         )
+        self._tell_what_was_left()
         await self._step()
         for kind in ("regulator", "capacitor", "branch", "fault", "motor"):
             ctx.handle(f"grid/{ctx.name}/{kind}/+", partial(self._command, kind))
-        for kind in ("regulators", "control", "sky"):
+        for kind in ("regulators", "control", "feeder", "sky"):
             ctx.handle(f"grid/{ctx.name}/{kind}", partial(self._command, kind))
         for house in self._simulation.houses:
             ctx.handle(f"house/{house.name}", partial(self._command, "house"))
         ctx.serve(f"grid/{ctx.name}/topology", self._answer_topology)
         ctx.serve(f"grid/{ctx.name}/houses", self._answer_devices)
+        ctx.serve(f"grid/{ctx.name}/network", self._answer_network)
         ctx.every(self.config.step, self._step, name="step")
         ctx.every(SAVE_EVERY_S, self._save, name="save")
         for event in self.config.events:
@@ -92,9 +98,23 @@ class OpenDssGrid(Plugin[GridConfig]):
             config.settings(ctx.random.getrandbits(32), start),
             start,
         )
-        if saved is not None:
-            simulation.restore(saved)
+        self._misfits = [] if saved is None else simulation.restore(saved)
         return simulation
+
+    def _tell_what_was_left(self) -> None:
+        """Say at the start what is still open or faulty from before, and how to put it back."""
+        ctx = self._ctx
+        for misfit in self._misfits:
+            ctx.log.warning("left out of what was saved: %s", misfit)
+        left = network_state(ctx.name, self._simulation)["changed"]
+        for entry in left:
+            since = f" since {entry['since'][:16]}" if entry["since"] else ""
+            ctx.log.warning("as it was left%s: %s", since, entry["text"])
+        if left:
+            ctx.log.warning(
+                "'hub send grid/%s/feeder put_back' brings all of it back to the circuit's file",
+                ctx.name,
+            )
 
     # --- stepping -----------------------------------------------------------------------------
 
@@ -115,6 +135,7 @@ class OpenDssGrid(Plugin[GridConfig]):
         self._last_result = result
         for happening in result.happenings:
             ctx.log.warning("%s", happening.text)
+        self._publish_fuses(now)
         if not result.solution.converged:
             self._publish_trouble(now, result)
             return
@@ -128,6 +149,17 @@ class OpenDssGrid(Plugin[GridConfig]):
         taps = feeder_messages.tap_readings(ctx.name, now, result.solution)
         if taps is not None:
             ctx.publish(taps)
+
+    def _publish_fuses(self, now: datetime) -> None:
+        """Raise an alarm for each fuse that blew, and clear it with its replacement."""
+        ctx = self._ctx
+        deviations = self._simulation.network.deviations
+        blown = {d.name: d for d in deviations if d.kind == "fuse"}
+        for house, fuse in (self._blown | blown).items():
+            if self._blown.get(house) != blown.get(house):
+                name = ctx.houses[house].name(house)
+                ctx.publish(fuse_alarm(ctx.name, fuse, name, now, cleared=house not in blown))
+        self._blown = blown
 
     def _local(self, result: StepResult) -> datetime:
         """Return the feeder's time as people there read it off their clocks."""
@@ -183,6 +215,8 @@ class OpenDssGrid(Plugin[GridConfig]):
         except GridError as error:
             raise Rejected(str(error)) from None
         self._publish(now, result)
+        if command.action != "set_power":  # that of the market: every few seconds, and short
+            await self._save()
         return figures
 
     def _carry_out(self, order: Order) -> tuple[StepResult, Mapping[str, Any]]:
@@ -196,6 +230,9 @@ class OpenDssGrid(Plugin[GridConfig]):
 
     async def _answer_topology(self, _: Any) -> Mapping[str, Any]:
         return self._topology
+
+    async def _answer_network(self, _: Any) -> Mapping[str, Any]:
+        return network_state(self._ctx.name, self._simulation)
 
     async def _answer_devices(self, _: Any) -> Mapping[str, Any]:
         return feeder_messages.device_states(self._simulation, self._last_result)

@@ -214,6 +214,14 @@ class GridEngine(Protocol):
         """Open or close one branch of `circuit.branches`, one conductor of it with `phase`."""
         ...
 
+    def is_closed(self, branch: str, phase: int) -> bool:
+        """Return whether one conductor of a branch of `circuit.branches` conducts."""
+        ...
+
+    def set_head(self, closed: bool) -> None:
+        """Open or close the breaker at the head: the whole feeder."""
+        ...
+
     def set_service(self, load: str, closed: bool) -> None:
         """Open or close a customer's service by the name of its load."""
         ...

@@ -20,8 +20,10 @@ from .fuses import FuseBox
 from .houses import HouseSpec, problems
 from .metering import MeterMap, Truth
 from .motors import Motors
-from .protocol import Circuit, FaultSpec, GridEngine, GridError, Solution
+from .network import Deviation, Network
+from .protocol import Circuit, GridEngine, GridError, Solution
 from .regulators import TapChangers
+from .set_points import SetPoints
 from .surroundings import Place, Surroundings
 
 
@@ -32,7 +34,8 @@ class Settings:
     `load_scale` multiplies the loads of the circuit, `load_profile` shapes them over the day
     (`flat` leaves them). With `local_regulators` the circuit's own regulator controls act;
     without, taps stay where the controls settled at the start until they are commanded, and
-    `tap_dwell_s` of feeder time must lie between two commands that move one.
+    `tap_dwell_s` of feeder time must lie between two commands that move one, `switch_dwell_s`
+    between two operations of one switch.
     """
 
     seed: int = 0
@@ -41,6 +44,7 @@ class Settings:
     place: Place = field(default_factory=Place)
     local_regulators: bool = False
     tap_dwell_s: float = 0.0
+    switch_dwell_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,19 @@ class Simulation:
         self.counters = DeviceCounters(len(houses))
         self.meters = MeterMap(circuit, houses)
         self.time = start
-        self.opened: set[str] = set()
+        #: The hub's time of the step or command under way.
+        self.now = start
         self.regulators = TapChangers(engine, circuit, settings.tap_dwell_s)
         self.motors = Motors(engine, circuit)
+        loads = {
+            house.name: circuit.loads[row].name
+            for house, row in zip(houses, self.meters.load_rows, strict=True)
+        }
+        self.network = Network(engine, circuit, loads, settings.switch_dwell_s)
+        self.set_points = SetPoints(self.fleet)
         self._engine = engine
         self._settings = settings
         self._number = {house.name: i for i, house in enumerate(houses)}
-        self._until: dict[int, datetime] = {}
         self._fuses = FuseBox([house.fuse_a for house in houses])
         self.surroundings = Surroundings(houses, settings.place, settings.seed)
         self._base_w = np.array([load.power_w for load in circuit.loads])
@@ -117,9 +127,11 @@ class Simulation:
 
     def step(self, now: datetime, feeder_time: datetime) -> StepResult:
         """Advance the feeder to `feeder_time`; `now` is the hub's, for set-points that end."""
-        elapsed_s = max(0.0, (feeder_time - self.time).total_seconds())
+        before = self.time
+        elapsed_s = max(0.0, (feeder_time - before).total_seconds())
         self.time = max(self.time, feeder_time)
-        self._end_set_points(now)
+        self.now = now
+        self.set_points.end(now)
         happenings = self._let_go_of_taps(now)
         self.motors.advance(self.time)
         hours = elapsed_s / 3600
@@ -132,7 +144,9 @@ class Simulation:
         self.regulators.note(solution.taps, self.time)
         truth = self.meters.read(self._engine, solution, powers.net_w, powers.net_var)
         energised = self.meters.energised(solution)
-        self.fleet.integrate(powers, energised, hours)
+        self.fleet.integrate(
+            powers, energised, hours, self.surroundings.driven_wh(before, self.time)
+        )
         self.counters.add(powers, energised, hours)
         happenings += self._blow_fuses(truth, elapsed_s)
         return StepResult(self.time, elapsed_s, solution, truth, powers, happenings)
@@ -143,7 +157,12 @@ class Simulation:
             self.surroundings.consumption_w(self.time),
             self._base_w[self.meters.load_rows] * factor,
         )
-        return self.fleet.dispatch(load_w, self.surroundings.light_w_per_m2(self.time), hours)
+        return self.fleet.dispatch(
+            load_w,
+            self.surroundings.light_w_per_m2(self.time),
+            hours,
+            self.surroundings.presence(self.time),
+        )
 
     def _feeder_factor(self) -> float:
         shape = self.surroundings.factor(self._settings.load_profile, self.time)
@@ -154,11 +173,6 @@ class Simulation:
         power_w[self.meters.load_rows] = powers.net_w
         power_var[self.meters.load_rows] = powers.net_var
         self._engine.set_loads(power_w, power_var)
-
-    def _end_set_points(self, now: datetime) -> None:
-        for number in [n for n, until in self._until.items() if until <= now]:
-            del self._until[number]
-            self.fleet.set_point_w[number] = np.nan
 
     def _let_go_of_taps(self, now: datetime) -> tuple[Happening, ...]:
         if not self.regulators.lost_command(now):
@@ -172,12 +186,13 @@ class Simulation:
 
     def _blow_fuses(self, truth: Truth, elapsed_s: float) -> tuple[Happening, ...]:
         happenings = []
-        for number in self._fuses.expose(self.meters.currents_a(truth), elapsed_s):
+        currents_a = self.meters.currents_a(truth)
+        for number in self._fuses.expose(currents_a, elapsed_s):
             house = self.houses[number]
-            self._fuses.replace(int(number))
-            self.set_service(house.name, closed=False)
-            text = f"the service fuse of {house.name} ({house.fuse_a:g} A) blew"
-            happenings.append(Happening("fuse", house.name, text))
+            amps = float(currents_a[number])
+            blown = self.network.blow_fuse(house.name, house.fuse_a, amps, self.now)
+            self.meters.open_service(int(number), opened=True)
+            happenings.append(Happening("fuse", house.name, blown.text))
         return tuple(happenings)
 
     # --- commands; the next step shows what they did ------------------------------------------
@@ -189,33 +204,35 @@ class Simulation:
     def set_service(self, house: str, *, closed: bool) -> None:
         """Open or close a house's service."""
         number = self.number(house)
-        self._engine.set_service(self.circuit.loads[self.meters.load_rows[number]].name, closed)
+        self.network.set_service(house, closed=closed, at=self.now, when=self.time)
         self.meters.open_service(number, opened=not closed)
-        (self.opened.discard if closed else self.opened.add)(house)
+
+    def replace_fuse(self, house: str) -> Deviation:
+        """Put a new service fuse in; returns what was known of the one that blew."""
+        number = self.number(house)
+        blown = self.network.replace_fuse(house, self.time)
+        self._fuses.replace(number)
+        self.meters.open_service(number, opened=False)
+        return blown
+
+    def put_back(self) -> list[str]:
+        """Bring the feeder back to what its file says; returns what was not so."""
+        put = self.network.put_back(self.now)
+        for number in range(len(self.houses)):
+            self.meters.open_service(number, opened=False)
+        put += [f"motor {name} ran" for name in self.motors.stop_all()]
+        if self.surroundings.held_w_per_m2 is not None:
+            self.surroundings.held_w_per_m2 = None
+            put.append("the light was held")
+        return put
 
     def set_power(self, house: str, power_w: float | None, until: datetime | None) -> None:
         """Hold a net import at a house's meter, until a time of the hub; None releases it."""
         number = self.number(house)
-        self.fleet.set_point_w[number] = np.nan if power_w is None else power_w
-        self._until.pop(number, None)
-        if power_w is not None and until is not None:
-            self._until[number] = until
-
-    def set_capacitor(self, name: str, *, closed: bool) -> None:
-        """Switch a capacitor bank."""
-        self._engine.set_capacitor(name, closed)
-
-    def set_switch(self, branch: str, *, closed: bool, phase: int | None = None) -> None:
-        """Open or close a branch of the circuit, or one conductor of it."""
-        self._engine.set_switch(branch, closed, phase)
-
-    def apply_fault(self, fault: FaultSpec) -> None:
-        """Put a short circuit on a bus."""
-        self._engine.apply_fault(fault)
-
-    def clear_fault(self, name: str) -> None:
-        """Take a short circuit away."""
-        self._engine.clear_fault(name)
+        if power_w is None:
+            self.set_points.release("power", number)
+        else:
+            self.set_points.hold("power", number, power_w, until)
 
     def number(self, name: str) -> int:
         """Return a house's row in the arrays of the fleet; GridError if it is not here."""
@@ -232,24 +249,31 @@ class Simulation:
     # --- what a restart keeps -----------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what must survive a restart, as plain data: taps, charge, open services."""
+        """Return what must survive a restart, as plain data: taps, charge, what is switched."""
         fleet = self.fleet
         return {
             "regulators": self.regulators.snapshot(),
             "battery_wh": dict(zip(fleet.names, fleet.battery.energy_wh.tolist(), strict=True)),
             "ev_wh": dict(zip(fleet.names, fleet.ev.energy_wh.tolist(), strict=True)),
-            "opened": sorted(self.opened),
+            "network": self.network.snapshot(),
+            "motors": self.motors.snapshot(),
+            "light_w_per_m2": self.surroundings.held_w_per_m2,
         }
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Take up where a snapshot was made; what no longer fits the configuration is left out."""
+    def restore(self, snapshot: Mapping[str, Any]) -> list[str]:
+        """Take up where a snapshot was made; returns sentences on what no longer fits."""
+        misfits: list[str] = []
         for storage, key in ((self.fleet.battery, "battery_wh"), (self.fleet.ev, "ev_wh")):
             for name, energy_wh in snapshot[key].items():
                 if name in self._number:
                     row = self._number[name]
                     storage.energy_wh[row] = min(energy_wh, storage.capacity_wh[row])
-        for name in snapshot["opened"]:
-            if name in self._number:
-                self.set_service(name, closed=False)
+        if "network" in snapshot:  # else it was saved before the network's state was kept
+            misfits = self.network.restore(snapshot["network"])
+            for number, house in enumerate(self.houses):
+                self.meters.open_service(number, opened=self.network.is_open(house.name))
+            misfits += self.motors.restore(snapshot["motors"], self.time)
+            self.surroundings.held_w_per_m2 = snapshot["light_w_per_m2"]
         if "regulators" in snapshot:  # else it was saved before control was kept, and taps settle
             self.regulators.restore(snapshot["regulators"])
+        return misfits

@@ -12,6 +12,7 @@ from .houses import HouseSpec
 from .profiles import Sky, SmoothNoise, load_factor
 from .protocol import FloatArray
 from .sun import clear_sky, plane_irradiance, sun_at
+from .vehicles import Presence, Timetable
 
 #: Deviation of a house's consumption around its profile, as an exponent of e.
 _LOAD_NOISE = 0.35
@@ -52,6 +53,7 @@ class Surroundings:
         self._offset = place.local_offset
         self._sky = Sky(seed, place.clouds)
         self._noise = SmoothNoise(seed, _LOAD_CHANNEL, len(houses), _LOAD_NOISE_KNOT_S)
+        self.vehicles = Timetable(houses, seed)
         self._profiles = sorted({house.profile for house in houses})
         self._profile_row = np.array(
             [self._profiles.index(house.profile) for house in houses], dtype=np.intp
@@ -92,6 +94,21 @@ class Surroundings:
         for row, series in self._series:
             powers_w[row] = series.power_w(when + self._offset)
         return powers_w
+
+    def presence(self, when: datetime) -> Presence | None:
+        """Return which vehicles are there; None where none ever leaves."""
+        return self.vehicles.presence(when + self._offset)
+
+    def returns_at(self, house: int, when: datetime) -> datetime | None:
+        """Return when a house's vehicle comes back, on the feeder's clocks; None if it is there."""
+        presence = self.presence(when)
+        if presence is None or not presence.away[house]:
+            return None
+        return self.vehicles.returns_at(house, when + self._offset)
+
+    def driven_wh(self, since: datetime, until: datetime) -> FloatArray:
+        """Return what the vehicles' trips used between two moments."""
+        return self.vehicles.driven_wh(since + self._offset, until + self._offset)
 
     def light_w_per_m2(self, when: datetime) -> FloatArray:
         """Return the irradiance in the plane of every house's modules."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.opendss_grid.devices import EV_ALWAYS_ABOVE, PERFORMANCE_RATIO, Fleet
+from plugins.opendss_grid.devices import PERFORMANCE_RATIO, Fleet
 from plugins.opendss_grid.houses import HouseSpec
 
 POWER = st.floats(0, 20_000)
@@ -119,7 +119,7 @@ def test_a_plant_delivers_nothing_until_it_is_told_to() -> None:
 def test_an_empty_vehicle_charges_by_itself_up_to_its_floor() -> None:
     fleet = Fleet([house(ev_kw=11, ev_kwh=60, ev_initial=0.1)])
     assert dispatch(fleet, 0, 0).ev_w[0] == pytest.approx(11_000)
-    fleet.ev.energy_wh[0] = 60_000 * EV_ALWAYS_ABOVE
+    fleet.ev.energy_wh[0] = 60_000 * 0.2
     assert dispatch(fleet, 0, 0).ev_w[0] == 0
 
 

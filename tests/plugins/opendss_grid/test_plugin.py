@@ -182,10 +182,10 @@ def test_an_outage_is_dead_at_the_meter_and_ends(tmp_path: Path) -> None:
         return opened, dead, closed, pu(hub, "house1.1")
 
     opened, dead, closed, after = play(tmp_path, GRID, program)
-    assert opened.data == {"closed": False, "energised": False}
+    assert opened.data == {"closed": False, "energised": False, "operations": 1}
     assert dead[0] == 0.0
     assert dead[1] > 0.95
-    assert closed.data == {"closed": True, "energised": True}
+    assert closed.data == {"closed": True, "energised": True, "operations": 2}
     assert after > 0.95
 
 
@@ -350,6 +350,77 @@ def test_a_restart_keeps_charge_taps_and_outages(tmp_path: Path) -> None:
     assert taps["reg_b"] == -3
     assert house1 == 0.0
     assert kept == pytest.approx(charge, abs=0.1)
+
+
+def test_switches_banks_faults_and_motors_stay_as_they_were_left(tmp_path: Path, caplog) -> None:
+    async def first(hub):
+        await send(hub, "grid/grid/branch/line.671_692", "open")
+        await send(hub, "grid/grid/branch/line.632_645", "open", phase=2)
+        await send(hub, "grid/grid/capacitor/cap611", "open")
+        await send(hub, "grid/grid/fault/tree", "apply", type="cg", bus="652", ohm=30)
+        await send(hub, "grid/grid/fault/tree", "apply", type="ag", bus="652", ohm=20)
+        await send(hub, "grid/grid/motor/pump", "start", bus="671", kva=200)
+        await send(hub, "grid/grid/sky", "set", irradiance_w_per_m2=150)
+        await asyncio.sleep(2)
+        return list(last(hub, "grid/grid/state").voltages_pu)
+
+    async def second(hub):
+        left = await hub.services.ask("grid/grid/network")
+        volts = list(last(hub, "grid/grid/state").voltages_pu)
+        done = await send(hub, "grid/grid/feeder", "put_back")
+        after = await hub.services.ask("grid/grid/network")
+        return left, volts, done, after, pu(hub, "675.1")
+
+    before = play(tmp_path, GRID, first)
+    left, volts, done, after, bus675 = play(tmp_path, GRID, second)
+    assert volts == pytest.approx(before, abs=2e-3)
+    assert {entry["text"] for entry in left["changed"]} == {
+        "line.671_692 is open on phase A",
+        "line.671_692 is open on phase B",
+        "line.671_692 is open on phase C",
+        "line.632_645 is open on phase B",
+        "capacitor bank cap611 is open",
+        "fault tree: ag at 652 with 20 ohm",
+        "motor pump runs at 671 (200 kVA)",
+        "the light is held at 150 W/m2",
+    }
+    assert left["operations"] == {"line.671_692": 1, "line.632_645": 1, "cap611": 1}
+    assert "as it was left" in caplog.text
+    assert "'hub send grid/grid/feeder put_back' brings all of it back" in caplog.text
+    assert len(done.data["put_back"]) == 8
+    assert done.data["dead_nodes"] == 0
+    assert after["changed"] == []
+    assert bus675 > 0.95
+
+
+def test_a_blown_fuse_is_an_alarm_until_it_is_replaced(tmp_path: Path) -> None:
+    text = GRID.replace("ev: {kw: 11}", "ev: {kw: 15, kwh: 90}, service: {fuse_a: 30}")
+
+    async def first(hub):
+        seen = Recording(hub, "alarm/#")
+        await send(hub, "house/house1", "set_power", net_w=15_000)
+        await asyncio.sleep(30)
+        return seen.messages
+
+    async def second(hub):
+        (left,) = (await hub.services.ask("grid/grid/network"))["changed"]
+        seen = Recording(hub, "alarm/#")
+        refused = await send(hub, "house/house1", "close_service")
+        done = await send(hub, left["target"], left["action"])
+        await asyncio.sleep(1.5)
+        return left, refused, done, seen.messages, pu(hub, "house1.1")
+
+    (blown,) = play(tmp_path, text, first)
+    assert (blown.kind, blown.subject, blown.cleared) == ("fuse", "house1", False)
+    assert "The service fuse of House 1 (30 A) blew at" in blown.text
+    assert blown.evidence["current_a"] == pytest.approx(63, abs=3)
+    left, refused, done, later, volts = play(tmp_path, text, second)
+    assert left["kind"] == "fuse"
+    assert left["since"] == blown.evidence["since"]
+    assert "replace_fuse" in refused.reason
+    assert done.data["energised"]
+    assert [(alarm.id, alarm.cleared) for alarm in later] == [(blown.id, True)]
+    assert volts > 0.95
 
 
 def test_two_runs_with_one_seed_are_equal(tmp_path: Path) -> None:

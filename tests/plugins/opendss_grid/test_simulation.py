@@ -178,12 +178,16 @@ def test_an_overloaded_service_blows_its_fuse() -> None:
     sim.set_power("h", 15_000, None)
     sim.step(NOON, NOON)
     blown = sim.step(NOON, NOON + timedelta(minutes=30))
-    assert [h.text for h in blown.happenings] == ["the service fuse of h (30 A) blew"]
+    assert [h.text for h in blown.happenings] == ["the service fuse of h (30 A) blew at 63 A"]
     after = sim.step(NOON, NOON + timedelta(minutes=31))
     assert not sim.energised("h", after)
     sim.set_power("h", None, None)
-    sim.set_service("h", closed=True)
+    with pytest.raises(GridError, match="blew at 63 A; 'replace_fuse' puts a new one in"):
+        sim.set_service("h", closed=True)
+    assert sim.replace_fuse("h").data == {"rating_a": 30, "current_a": pytest.approx(63, abs=1)}
     assert sim.energised("h", sim.step(NOON, NOON + timedelta(minutes=32)))
+    with pytest.raises(GridError, match="the fuse of h has not blown"):
+        sim.replace_fuse("h")
 
 
 def test_a_meter_on_a_load_of_the_circuit_sees_that_load() -> None:
@@ -246,10 +250,13 @@ def test_a_snapshot_brings_back_what_it_holds_and_ignores_strangers() -> None:
     sim.step(NOON, NOON)
     snapshot = sim.snapshot()
     snapshot["battery_wh"]["stranger"] = 1.0
-    snapshot["opened"].append("stranger")
+    stranger = {**snapshot["network"]["changed"][0], "name": "stranger"}
+    snapshot["network"]["changed"].append(stranger)
     snapshot["regulators"]["taps"]["reg_q"] = 3
     fresh = simulation()
-    fresh.restore(snapshot)
+    misfits = fresh.restore(snapshot)
+    assert len(misfits) == 1
+    assert "stranger" in misfits[0]
     result = fresh.step(NOON, NOON)
     assert fresh.regulators.positions["reg_c"] == -4
     assert fresh.regulators.operations["reg_c"] == 0

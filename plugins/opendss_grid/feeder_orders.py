@@ -1,0 +1,237 @@
+"""What can be ordered of a feeder: regulators, switches, banks, the whole of it, and events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .motors import MotorSpec
+from .order_arguments import MAX_HOLD_S, Action, Order, Verify, finite, number
+from .protocol import DEAD_PU, FaultSpec, GridError
+from .simulation import Simulation, StepResult
+
+MAX_MOTOR_VA = 20e6
+#: Power that still counts as none when a flow was interrupted.
+_NO_FLOW_VA = 1.0
+
+
+# --- regulators -----------------------------------------------------------------------------------
+
+
+def _set_tap(simulation: Simulation, order: Order) -> Verify:
+    name, tap = order.name.lower(), _tap(order.name, order.args.get("tap"))
+    before = simulation.regulators.positions.get(name)
+    verify_all = _move(simulation, {name: tap})
+
+    def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
+        verify_all(simulation, result)
+        return {
+            "tap": tap,
+            "before": before,
+            "operations": simulation.regulators.operations[name],
+            "max_pu_after": round(float(result.solution.voltages_pu.max()), 5),
+        }
+
+    return verify
+
+
+def _set_taps(simulation: Simulation, order: Order) -> Verify:
+    """Move several regulators at once: all of them, or, if one cannot, none."""
+    asked = order.args.get("taps")
+    if not isinstance(asked, Mapping) or not asked:
+        raise GridError(f"expected 'taps' as a mapping of regulators to positions, got {asked!r}")
+    return _move(simulation, {str(name).lower(): _tap(str(name), t) for name, t in asked.items()})
+
+
+def _move(simulation: Simulation, taps: Mapping[str, int]) -> Verify:
+    before = dict(simulation.regulators.positions)
+    simulation.set_taps(taps)
+
+    def verify(_: Simulation, result: StepResult) -> Mapping[str, Any]:
+        seen = dict(result.solution.taps)
+        wrong = {name: seen[name] for name, tap in taps.items() if seen[name] != tap}
+        if wrong:
+            raise GridError(f"regulators stand at {wrong} after the command to {dict(taps)}")
+        return {"taps": seen, "before": before}
+
+    return verify
+
+
+def _tap(regulator: str, value: object) -> int:
+    tap = finite(value)
+    if tap is None or tap != int(tap):
+        raise GridError(f"regulator {regulator}: expected a whole number as tap, got {value!r}")
+    return int(tap)
+
+
+def _control(local: bool) -> Action:
+    def act(simulation: Simulation, order: Order) -> Verify:
+        simulation.regulators.use_local(local, _patience_s(order))
+        return lambda _, result: {"local": local, "taps": dict(result.solution.taps)}
+
+    return act
+
+
+def _patience_s(order: Order) -> float | None:
+    """Return `for_s`: without another command in that time, local control takes over."""
+    if order.args.get("for_s") is None:
+        return None
+    seconds = number(order, "for_s")
+    if not 0 < seconds <= MAX_HOLD_S:
+        raise GridError(f"control: expected 0 to {MAX_HOLD_S:.0f} s for 'for_s', got {seconds:g}")
+    return seconds
+
+
+# --- switches -------------------------------------------------------------------------------------
+
+
+def _capacitor(closed: bool) -> Action:
+    def act(simulation: Simulation, order: Order) -> Verify:
+        simulation.network.set_capacitor(
+            order.name, closed=closed, at=order.at, when=simulation.time
+        )
+        name = order.name.lower()
+
+        def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
+            given_var = -_flow_va(simulation, result, f"capacitor.{name}").imag
+            if not closed and abs(given_var) > _NO_FLOW_VA:
+                raise GridError(f"capacitor {name} still gives {given_var:.0f} var")
+            return {"closed": closed, "power_var": round(given_var), **_count(simulation, name)}
+
+        return verify
+
+    return act
+
+
+def _branch(closed: bool) -> Action:
+    def act(simulation: Simulation, order: Order) -> Verify:
+        phase, name = _phase(order), order.name.lower()
+        simulation.network.set_branch(
+            name, closed=closed, phase=phase, at=order.at, when=simulation.time
+        )
+
+        def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
+            flow_va = _flow_va(simulation, result, name)
+            if not closed and phase is None and abs(flow_va) > _NO_FLOW_VA:
+                raise GridError(f"{name} still carries {abs(flow_va):.0f} VA after it opened")
+            return {"closed": closed, **_dead(result), **_count(simulation, name)}
+
+        return verify
+
+    return act
+
+
+def _head(closed: bool) -> Action:
+    def act(simulation: Simulation, order: Order) -> Verify:
+        simulation.network.set_head(closed=closed, at=order.at, when=simulation.time)
+
+        def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
+            source_va = float(np.abs(result.solution.source_va).sum())
+            if not closed and source_va > _NO_FLOW_VA:
+                raise GridError(f"the head still carries {source_va:.0f} VA after it opened")
+            return {"closed": closed, **_dead(result), **_count(simulation, "head")}
+
+        return verify
+
+    return act
+
+
+def _put_back(simulation: Simulation, _: Order) -> Verify:
+    put = simulation.put_back()
+    return lambda _, result: {"put_back": put, **_dead(result)}
+
+
+def _flow_va(simulation: Simulation, result: StepResult, element: str) -> complex:
+    row = simulation.circuit.elements.index(element)
+    return complex(result.solution.element_w[row], result.solution.element_var[row])
+
+
+def _dead(result: StepResult) -> Mapping[str, int]:
+    return {"dead_nodes": int((result.solution.voltages_pu < DEAD_PU).sum())}
+
+
+def _count(simulation: Simulation, name: str) -> Mapping[str, int]:
+    return {"operations": simulation.network.operations.get(name, 0)}
+
+
+def _phase(order: Order) -> int | None:
+    value = order.args.get("phase")
+    if value not in (None, 1, 2, 3):
+        raise order.fail(f"expected phase 1, 2 or 3, got {value!r}")
+    return value
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+def _apply_fault(simulation: Simulation, order: Order) -> Verify:
+    """`type` is written as engineers do: the phases and `g` for ground, such as `ag` or `bc`."""
+    kind = str(order.args.get("type", "")).lower()
+    phases = tuple(sorted({"abc".index(letter) + 1 for letter in kind if letter in "abc"}))
+    if not phases or set(kind) - set("abcg"):
+        raise order.fail(f"expected a type such as ag, bc, bcg or abc, got {kind!r}")
+    bus = str(order.args.get("bus", "")).lower()
+    ohm = number(order, "ohm", default=0.01)
+    fault = FaultSpec(order.name.lower(), bus, phases, "g" in kind, ohm)
+    simulation.network.apply_fault(fault, order.at)
+
+    def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
+        rows = [simulation.circuit.nodes.index(f"{bus}.{phase}") for phase in phases]
+        volts = result.solution.voltages_pu[rows].round(4).tolist()
+        return {"voltages_pu": dict(zip(phases, volts, strict=True))}
+
+    return verify
+
+
+def _clear_fault(simulation: Simulation, order: Order) -> Verify:
+    simulation.network.clear_fault(order.name.lower())
+    return lambda *_: {}
+
+
+def _start_motor(simulation: Simulation, order: Order) -> Verify:
+    rated_va, start_s = 1000 * number(order, "kva"), number(order, "start_s", default=10.0)
+    if not (0 < rated_va <= MAX_MOTOR_VA and 0 <= start_s <= 600):
+        raise order.fail(
+            f"expected kva up to {MAX_MOTOR_VA / 1000:.0f} and start_s up to 600, got "
+            f"{rated_va / 1000:g} and {start_s:g}"
+        )
+    bus = str(order.args.get("bus", "")).lower()
+    motor = MotorSpec(order.name.lower(), bus, rated_va, start_s)
+    simulation.motors.start(motor, simulation.time)
+    return lambda *_: {}
+
+
+def _stop_motor(simulation: Simulation, order: Order) -> Verify:
+    name = order.name.lower()
+    if name not in simulation.motors.on:
+        raise order.fail("it is not running")
+    simulation.motors.stop(name)
+    return lambda *_: {}
+
+
+def _set_sky(simulation: Simulation, order: Order) -> Verify:
+    light = number(order, "irradiance_w_per_m2")
+    if not 0 <= light <= 1500:
+        raise GridError(f"sky: expected 0 to 1500 W/m2, got {light:g}")
+    simulation.surroundings.held_w_per_m2 = light
+    return lambda *_: {"irradiance_w_per_m2": light}
+
+
+def _release_sky(simulation: Simulation, _: Order) -> Verify:
+    simulation.surroundings.held_w_per_m2 = None
+    return lambda *_: {}
+
+
+ACTIONS: Mapping[str, Mapping[str, Action]] = {
+    "regulator": {"set_tap": _set_tap},
+    "regulators": {"set_taps": _set_taps},
+    "control": {"local": _control(local=True), "commanded": _control(local=False)},
+    "capacitor": {"open": _capacitor(closed=False), "close": _capacitor(closed=True)},
+    "branch": {"open": _branch(closed=False), "close": _branch(closed=True)},
+    "feeder": {"open": _head(closed=False), "close": _head(closed=True), "put_back": _put_back},
+    "fault": {"apply": _apply_fault, "clear": _clear_fault},
+    "motor": {"start": _start_motor, "stop": _stop_motor},
+    "sky": {"set": _set_sky, "release": _release_sky},
+}
