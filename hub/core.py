@@ -9,7 +9,6 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -287,16 +286,7 @@ class Hub:
             "feeder_now": self.clock.feeder_now().isoformat(),
             "time_lapse": self.clock.time_lapse,
             "config": str(self.config.path),
-            "plugins": [
-                {
-                    **asdict(supervised.status()),
-                    "at": supervised.since.isoformat(),
-                    "restarts": supervised.restarts,
-                    "errors": supervised.errors,
-                    "summary": supervised.cls.summary,
-                }
-                for supervised in self.plugins.values()
-            ],
+            "plugins": [supervised.account() for supervised in self.plugins.values()],
             "bus": {
                 "published": self.bus.published,
                 "refused": dict(self.bus.refused),

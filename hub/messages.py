@@ -373,7 +373,7 @@ class PluginStatus(Message):
     """The state of one plugin instance, with the reason in words where there is one."""
 
     plugin: str
-    type: str
+    plugin_type: str
     state: PluginState
     at: datetime
     reason: str = ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -309,7 +310,7 @@ class Supervised:
         backoff = self.state is PluginState.BACKOFF
         return PluginStatus(
             plugin=self.spec.name,
-            type=self.spec.use,
+            plugin_type=self.spec.use,
             state=self.state,
             at=self.since,
             reason=self.reason,
@@ -317,6 +318,18 @@ class Supervised:
             attempts=MAX_RESTARTS if backoff else 0,
             retry_in_s=self._retry_in_s if backoff else 0.0,
         )
+
+    def account(self) -> dict[str, Any]:
+        """Return how it is as plain data: the status, and what it has been through."""
+        status = asdict(self.status())
+        return {
+            "type": status.pop("plugin_type"),
+            **status,
+            "at": self.since.isoformat(),
+            "restarts": self.restarts,
+            "errors": self.errors,
+            "summary": self.cls.summary,
+        }
 
     def _log_seldom(self, text: str, error: BaseException | None) -> None:
         """Log a repeated trouble once a minute."""

@@ -117,7 +117,7 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
 
         While it is only degraded, it runs; a broker that is away is an alarm of its own.
         """
-        if status.type in METER_TYPES:
+        if status.plugin_type in METER_TYPES:
             up = status.state in (PluginState.ONLINE, PluginState.DEGRADED)
             self._detector.link_changed(f"plugin {status.plugin}", up, self._ctx.clock.now())
 

@@ -201,7 +201,7 @@ class Notifier(Plugin[NotifierConfig]):
             self._begin(*wanted[new])
 
     async def _on_plugin(self, status: PluginStatus) -> None:
-        if status.type == "fault_detector" and status.state is PluginState.ONLINE:
+        if status.plugin_type == "fault_detector" and status.state is PluginState.ONLINE:
             await self._catch_up()
 
     # -- questions and tests -----------------------------------------------------------------------

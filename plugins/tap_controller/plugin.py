@@ -89,7 +89,7 @@ class TapController(Plugin[TapControllerConfig]):
             self._faults[alarm.id] = alarm.text
 
     async def _on_plugin(self, status: PluginStatus) -> None:
-        if status.type == "fault_detector" and status.state is PluginState.ONLINE:
+        if status.plugin_type == "fault_detector" and status.state is PluginState.ONLINE:
             await self._ask_for_faults()
 
     async def _ask_for_faults(self) -> None:

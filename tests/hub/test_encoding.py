@@ -2,6 +2,7 @@
 
 import json
 from array import array
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 
 from hub.encoding import encode, plain
@@ -11,6 +12,9 @@ from hub.messages import (
     CommandResult,
     CommandStatus,
     FeederState,
+    Message,
+    PluginState,
+    PluginStatus,
     Priority,
     Quality,
     Reading,
@@ -35,6 +39,22 @@ def test_a_reading():
         "quality": "estimated",
         "cause": None,
     }
+
+
+def test_a_plugins_status_keeps_the_type_of_its_message_and_names_that_of_the_plugin():
+    encoded = encode(PluginStatus("taps", "tap_controller", PluginState.ONLINE, AT))
+    assert (encoded["type"], encoded["plugin_type"]) == ("PluginStatus", "tap_controller")
+
+
+def kinds(of: type[Message]) -> list[type[Message]]:
+    return [kind for sub in of.__subclasses__() for kind in (sub, *kinds(sub))]
+
+
+def test_no_message_has_a_field_that_would_hide_its_type_or_topic():
+    named = [kind for kind in kinds(Message) if is_dataclass(kind)]
+    assert len(named) > 10
+    for kind in named:
+        assert not {"type", "topic"} & {field.name for field in fields(kind)}, kind
 
 
 def test_integers_that_javascript_would_round_are_texts():
