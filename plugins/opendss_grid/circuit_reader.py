@@ -107,6 +107,8 @@ def _branches(dss: Any, regulators: tuple[RegulatorData, ...]) -> Iterator[Branc
         kind = name.split(".", 1)[0]
         if kind not in _SERIES or dss.Circuit.SetActiveElement(name) < 0:
             continue
+        if not dss.CktElement.Enabled():  # it has no nodes
+            continue
         ends = list(dict.fromkeys(_bus_name(bus) for bus in dss.CktElement.BusNames()))
         phases = _active_phases(dss)
         normal_amps = float(dss.CktElement.NormalAmps())

@@ -135,7 +135,8 @@ class OpenDssEngine:
         self._dss.Transformers.Name(data.element.split(".", 1)[1])
         self._dss.Transformers.Wdg(data.winding)
         self._dss.Transformers.Tap(1 + tap * data.step_pu)
-        self._taps[data.name] = tap
+        # Solutions hold the mapping: it is replaced, never changed.
+        self._taps = {**self._taps, data.name: tap}
 
     def set_switch(self, branch: str, closed: bool, phase: int | None = None) -> None:
         """Open or close one branch, or with `phase` one conductor of it, at its first terminal."""
@@ -256,20 +257,25 @@ class OpenDssEngine:
     def _read_solution(self, problem: str | None) -> Solution:
         if self._local_regulators:
             self._taps = self._read_taps()
-        volts: ComplexArray = np.array(self._arrays.AllBusVolts).view(np.complex128)
-        flows_va = np.asarray(self._arrays.PDElements.AllPowers).view(np.complex128) * 1000
-        first_va = self._flows.first_terminals_va(flows_va)
-        voltages_pu = np.abs(volts) / self.circuit.node_bases_v
-        if problem is None and not np.isfinite(voltages_pu).all():
+        volts: ComplexArray = self._arrays.AllBusVolts.view(np.complex128)
+        voltages_v = np.abs(volts)
+        voltages_pu = voltages_v / self.circuit.node_bases_v
+        lowest_pu, highest_pu = float(voltages_pu.min()), float(voltages_pu.max())
+        # Both are NaN if one value is.
+        if problem is None and not math.isfinite(highest_pu):
             problem = "the power flow gave voltages that are not numbers"
+        flows = self._flows.read()
         return Solution(
             volts=volts,
+            voltages_v=voltages_v,
             voltages_pu=voltages_pu,
-            taps=dict(self._taps),
-            element_w=first_va.real,
-            element_var=first_va.imag,
-            source_va=self._flows.head_va(flows_va, self._dss),
-            losses_va=self._flows.losses_va(flows_va),
+            lowest_pu=lowest_pu,
+            highest_pu=highest_pu,
+            taps=self._taps,
+            element_w=flows.element_va.real,
+            element_var=flows.element_va.imag,
+            source_va=flows.head_va,
+            losses_va=flows.losses_va,
             converged=problem is None,
             iterations=int(self._dss.Solution.Iterations()),
             problem=problem,

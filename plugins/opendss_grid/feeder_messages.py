@@ -10,7 +10,7 @@ import numpy as np
 
 from hub.api import FeederState, MeteringPoints, Quality, ReadingBatch
 
-from .protocol import Circuit, FloatArray, Solution
+from .protocol import DEAD_PU, Circuit, FloatArray, Solution
 from .simulation import Simulation, StepResult
 from .topology import layout, span
 
@@ -19,18 +19,22 @@ def feeder_state(
     feeder: str, at: datetime, feeder_time: datetime, circuit: Circuit, solution: Solution
 ) -> FeederState:
     """Return a solution as a message; de-energised nodes read exactly 0."""
+    voltages_pu = solution.voltages_pu
+    if solution.lowest_pu < DEAD_PU:
+        voltages_pu = np.where(solution.dead, 0.0, voltages_pu)
+    source_va = complex(solution.source_va.sum())
     return FeederState(
         feeder=feeder,
         at=at,
         feeder_time=feeder_time,
         nodes=circuit.nodes,
-        voltages_pu=_floats(np.where(solution.dead, 0.0, solution.voltages_pu)),
+        voltages_pu=_floats(voltages_pu),
         taps=solution.taps,
         elements=circuit.elements,
         powers_w=_floats(solution.element_w),
         powers_var=_floats(solution.element_var),
-        source_w=float(solution.source_va.real.sum()),
-        source_var=float(solution.source_va.imag.sum()),
+        source_w=source_va.real,
+        source_var=source_va.imag,
         losses_w=solution.losses_va.real,
     )
 
@@ -178,6 +182,4 @@ def device_states(simulation: Simulation, result: StepResult) -> dict[str, dict[
 
 def _floats(values: FloatArray) -> array[float]:
     """Return an array as a sequence of plain floats, without making thousands of objects."""
-    floats = array("d")
-    floats.frombytes(np.ascontiguousarray(values, dtype=np.float64).tobytes())
-    return floats
+    return array("d", values.tobytes())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .houses import HouseSpec
-from .protocol import Circuit, FloatArray, GridEngine, Solution
+from .protocol import DEAD_PU, Circuit, FloatArray, GridEngine, GridError, Solution
 
 #: The device name of the measurement at the head of the feeder.
 HEAD = "head"
@@ -42,6 +42,8 @@ class MeterMap:
         owners: list[int] = []
         for number, house in enumerate(houses):
             load = circuit.loads[order[(house.feeder_load or house.name).lower()]]
+            if not load.phases:
+                raise GridError(f"house {house.name}: load {load.name} is on none of phases 1 to 3")
             for phase in load.phases:
                 devices.append(house.device)
                 phases.append("abc"[phase - 1] if len(load.phases) > 1 else "")
@@ -66,6 +68,7 @@ class MeterMap:
         self._nodes = np.array(nodes, dtype=np.intp)
         self._channels = len(owners)
 
+        self._house_nodes = self._nodes[: self._channels]
         #: Houses cut off at their meter, where the circuit itself shows nothing of it: those that
         #: stand for a load of the circuit have their breaker between its bus and the meter.
         self.cut = np.zeros(len(houses), dtype=bool)
@@ -76,7 +79,9 @@ class MeterMap:
 
     def energised(self, solution: Solution) -> NDArray[np.bool_]:
         """Return for each house whether its meter has voltage on any phase."""
-        dead = solution.dead[self._nodes[: self._channels]]
+        if solution.lowest_pu >= DEAD_PU:
+            return ~self.cut
+        dead = solution.dead[self._house_nodes]
         live = np.zeros(len(self.load_rows), dtype=bool)
         live[self._owners[~dead]] = True
         return live & ~self.cut
@@ -89,29 +94,34 @@ class MeterMap:
         Within their band loads draw what they were set to. Beyond it, and for loads of the
         circuit with their own voltage dependence, the solver is asked, which costs more.
         """
-        voltages_v = np.abs(solution.volts[self._nodes])
-        voltages_pu = solution.voltages_pu[self._nodes[: self._channels]]
-        powers_w = np.empty(len(self._nodes))
-        powers_var = np.empty(len(self._nodes))
-        powers_w[: self._channels] = net_w[self._owners] * self._share
-        powers_var[: self._channels] = net_var[self._owners] * self._share
-        ask = self._ask_solver.copy()
-        ask[self._owners[(voltages_pu < _BAND_PU[0]) | (voltages_pu > _BAND_PU[1])]] = True
-        without = self.cut[self._owners]
-        for house in np.flatnonzero(ask & ~self.cut):
+        voltages_v = solution.voltages_v.take(self._nodes)
+        source_va = solution.source_va[self._head_phases]
+        powers_w = np.concatenate((net_w.take(self._owners) * self._share, source_va.real))
+        powers_var = np.concatenate((net_var.take(self._owners) * self._share, source_va.imag))
+        for house in self._whom_to_ask(solution):
             drawn = engine.load_powers(int(self.load_rows[house]))
             at = slice(int(self._first[house]), int(self._first[house]) + len(drawn))
             powers_w[at], powers_var[at] = drawn.real, drawn.imag
-        for values in (voltages_v, powers_w, powers_var):
-            values[: self._channels][without] = 0.0
-        powers_w[self._channels :] = solution.source_va.real[self._head_phases]
-        powers_var[self._channels :] = solution.source_va.imag[self._head_phases]
+        if self.cut.any():
+            without = self.cut[self._owners]
+            for values in (voltages_v, powers_w, powers_var):
+                values[: self._channels][without] = 0.0
         return Truth(voltages_v, powers_w, powers_var)
+
+    def _whom_to_ask(self, solution: Solution) -> NDArray[np.intp]:
+        """Return the houses whose loads may draw something else than they were set to."""
+        ask = self._ask_solver & ~self.cut
+        if solution.lowest_pu < _BAND_PU[0] or solution.highest_pu > _BAND_PU[1]:
+            voltages_pu = solution.voltages_pu[self._house_nodes]
+            beyond = (voltages_pu < _BAND_PU[0]) | (voltages_pu > _BAND_PU[1])
+            ask[self._owners[beyond]] = True
+            ask &= ~self.cut
+        return np.flatnonzero(ask)
 
     def currents_a(self, truth: Truth) -> FloatArray:
         """Return the largest phase current of each house in A."""
-        apparent = np.hypot(truth.powers_w, truth.powers_var)[: self._channels]
-        amps = apparent / np.maximum(truth.voltages_v[: self._channels], 1.0)
-        largest = np.zeros(len(self.load_rows))
-        np.maximum.at(largest, self._owners, amps)
-        return largest
+        if not self._channels:
+            return np.empty(0)
+        apparent_va = np.hypot(truth.powers_w, truth.powers_var)[: self._channels]
+        amps = apparent_va / np.maximum(truth.voltages_v[: self._channels], 1.0)
+        return np.asarray(np.maximum.reduceat(amps, self._first))

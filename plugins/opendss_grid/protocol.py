@@ -114,13 +114,16 @@ class Circuit:
 class Solution:
     """One power flow. Arrays are copies: they stay true when the engine solves again.
 
-    `volts` are complex phase-to-ground voltages in V at `Circuit.nodes`; `element_w/var` flow into
-    the first terminal of `Circuit.elements`; `source_va[p]` enters the feeder at its head on
-    phase `p` (complex, P + jQ).
+    `volts` are complex phase-to-ground voltages in V at `Circuit.nodes`, `voltages_v` and
+    `voltages_pu` their magnitudes; `element_w/var` flow into the first terminal of
+    `Circuit.elements`; `source_va[p]` enters the feeder at its head on phase `p` (complex, P + jQ).
     """
 
     volts: ComplexArray
+    voltages_v: FloatArray
     voltages_pu: FloatArray
+    lowest_pu: float
+    highest_pu: float
     taps: Mapping[str, int]
     element_w: FloatArray
     element_var: FloatArray

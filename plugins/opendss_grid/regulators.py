@@ -71,6 +71,8 @@ class TapChangers:
 
     def note(self, taps: Mapping[str, int], when: datetime) -> None:
         """Take in where the taps stand after a power flow."""
+        if taps == self.positions:
+            return
         for name, tap in taps.items():
             steps = abs(tap - self.positions.get(name, tap))
             if steps:
