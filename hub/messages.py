@@ -281,17 +281,27 @@ class MeteringPoints(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class ShortCircuit:
+    """A fault at a bus: `type` has its phases, and `g` for ground, such as `ag`, `bc` or `abcg`."""
+
+    bus: str
+    type: str
+    ohm: float
+
+
+@dataclass(frozen=True, slots=True)
 class PowerFlowCase:
-    """One what-if question to a twin: taps, powers and switches; what is not named stays as it is.
+    """One what-if question to a twin; what is not named stays as it is.
 
     `power_w` and `power_var` map a metering device to its net import, summed over its phases.
-    `opened` names houses whose service is open.
+    `opened` names houses whose service is open, `faults` what is short-circuited.
     """
 
     taps: Mapping[str, int] = field(default_factory=dict)
     power_w: Mapping[str, float] = field(default_factory=dict)
     power_var: Mapping[str, float] = field(default_factory=dict)
     opened: frozenset[str] = frozenset()
+    faults: tuple[ShortCircuit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

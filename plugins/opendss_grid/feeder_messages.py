@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hub.api import FeederState, MeteringPoints, Quality, ReadingBatch
 
+from .houses import HouseSpec
 from .protocol import DEAD_PU, Circuit, FloatArray, Solution
 from .simulation import Simulation, StepResult
 from .topology import layout, span
@@ -90,9 +93,13 @@ def charge_readings(feeder: str, at: datetime, simulation: Simulation) -> Readin
     )
 
 
-def topology(feeder: str, simulation: Simulation) -> dict[str, Any]:
-    """Return the feeder as plain data for a diagram: places run from 0 to 1, y upwards."""
-    circuit = simulation.circuit
+def topology(
+    feeder: str, circuit: Circuit, houses: Sequence[HouseSpec], load_rows: NDArray[np.intp]
+) -> dict[str, Any]:
+    """Return the feeder as plain data for a diagram: places run from 0 to 1, y upwards.
+
+    `load_rows` has the row of each house's load in `circuit.loads`.
+    """
     tree = span(circuit)
     places = layout(circuit, tree)
     element_row = {name: row for row, name in enumerate(circuit.elements)}
@@ -150,7 +157,7 @@ def topology(feeder: str, simulation: Simulation) -> dict[str, Any]:
                 "phases": list(circuit.loads[row].phases),
                 "site": house.site,
             }
-            for house, row in zip(simulation.houses, simulation.meters.load_rows, strict=True)
+            for house, row in zip(houses, load_rows, strict=True)
         ],
     }
 

@@ -168,19 +168,15 @@ def _phase(order: Order) -> int | None:
 
 def _apply_fault(simulation: Simulation, order: Order) -> Verify:
     """`type` is written as engineers do: the phases and `g` for ground, such as `ag` or `bc`."""
-    kind = str(order.args.get("type", "")).lower()
-    phases = tuple(sorted({"abc".index(letter) + 1 for letter in kind if letter in "abc"}))
-    if not phases or set(kind) - set("abcg"):
-        raise order.fail(f"expected a type such as ag, bc, bcg or abc, got {kind!r}")
-    bus = str(order.args.get("bus", "")).lower()
-    ohm = number(order, "ohm", default=0.01)
-    fault = FaultSpec(order.name.lower(), bus, phases, "g" in kind, ohm)
+    kind, bus = str(order.args.get("type", "")), str(order.args.get("bus", "")).lower()
+    fault = FaultSpec.of_type(order.name, kind, bus, number(order, "ohm", default=0.01))
     simulation.network.apply_fault(fault, order.at)
 
     def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
-        rows = [simulation.circuit.nodes.index(f"{bus}.{phase}") for phase in phases]
+        nodes = [f"{bus}.{phase}" for phase in fault.phases]
+        rows = [simulation.circuit.nodes.index(node) for node in nodes]
         volts = result.solution.voltages_pu[rows].round(4).tolist()
-        return {"voltages_pu": dict(zip(phases, volts, strict=True))}
+        return {"voltages_pu": dict(zip(fault.phases, volts, strict=True))}
 
     return verify
 

@@ -141,10 +141,8 @@ class Network:
     def apply_fault(self, fault: FaultSpec, at: datetime) -> None:
         """Put a short circuit in."""
         self._engine.apply_fault(fault)
-        kind = "".join("abc"[p - 1] for p in fault.phases) + ("g" if fault.ground else "")
-        text = f"fault {fault.name}: {kind} at {fault.bus} with {fault.ohm:g} ohm"
-        data = {"bus": fault.bus, "phases": list(fault.phases), "ground": fault.ground}
-        data["ohm"] = fault.ohm
+        text = f"fault {fault.name}: {fault.type} at {fault.bus} with {fault.ohm:g} ohm"
+        data = {"bus": fault.bus, "type": fault.type, "ohm": fault.ohm}
         self._note(Deviation("fault", fault.name, at, text, data), as_filed=False)
 
     def clear_fault(self, name: str) -> None:
@@ -220,8 +218,7 @@ class Network:
             case "feeder":
                 self.set_head(closed=False, at=at, when=at)
             case "fault":
-                phases = tuple(data["phases"])
-                fault = FaultSpec(name, data["bus"], phases, data["ground"], data["ohm"])
+                fault = FaultSpec.of_type(name, data["type"], data["bus"], data["ohm"])
                 self.apply_fault(fault, at)
 
     # --- bookkeeping ------------------------------------------------------------------------------

@@ -60,8 +60,13 @@ class OpenDssGrid(Plugin[GridConfig]):
             self._simulation = await ctx.run_blocking(self._build, saved)
         except GridError as error:
             raise ConfigProblemError(str(error)) from None
+        simulation = self._simulation
         self._topology = await ctx.run_blocking(
-            feeder_messages.topology, ctx.name, self._simulation
+            feeder_messages.topology,
+            ctx.name,
+            simulation.circuit,
+            simulation.houses,
+            simulation.meters.load_rows,
         )
         self._tell_what_was_left()
         await self._step()
@@ -69,7 +74,7 @@ class OpenDssGrid(Plugin[GridConfig]):
             ctx.handle(f"grid/{ctx.name}/{kind}/+", partial(self._command, kind))
         for kind in ("regulators", "control", "feeder", "sky"):
             ctx.handle(f"grid/{ctx.name}/{kind}", partial(self._command, kind))
-        for house in self._simulation.houses:
+        for house in simulation.houses:
             ctx.handle(f"house/{house.name}", partial(self._command, "house"))
         ctx.serve(f"grid/{ctx.name}/topology", self._answer_topology)
         ctx.serve(f"grid/{ctx.name}/houses", self._answer_devices)

@@ -174,6 +174,22 @@ class FaultSpec:
     ground: bool
     ohm: float
 
+    @classmethod
+    def of_type(cls, name: str, type_: str, bus: str, ohm: float) -> FaultSpec:
+        """Return a fault by its type as engineers write it: `ag`, `bc`, `bcg`, `abc`."""
+        kind = type_.lower()
+        phases = tuple(sorted({"abc".index(letter) + 1 for letter in kind if letter in "abc"}))
+        if not phases or set(kind) - set("abcg"):
+            raise GridError(
+                f"fault {name}: expected a type such as ag, bc, bcg or abc, got {type_!r}"
+            )
+        return cls(name.lower(), bus.lower(), phases, "g" in kind, ohm)
+
+    @property
+    def type(self) -> str:
+        """The type as engineers write it."""
+        return "".join("abc"[phase - 1] for phase in self.phases) + "g" * self.ground
+
 
 @dataclass(frozen=True, slots=True)
 class ImpedanceSpec:

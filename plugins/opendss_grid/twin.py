@@ -15,7 +15,7 @@ import numpy as np
 
 from .houses import HouseSpec, problems
 from .metering import MeterMap
-from .protocol import Circuit, FloatArray, GridEngine, GridError, Solution
+from .protocol import Circuit, FaultSpec, FloatArray, GridEngine, GridError, Solution
 
 #: Fitting stops when the head's power is met this well, or after so many solves.
 _HEAD_TOLERANCE = 0.002
@@ -32,6 +32,7 @@ class Case:
     power_w: Mapping[str, float] = field(default_factory=dict)
     power_var: Mapping[str, float] = field(default_factory=dict)
     opened: frozenset[str] = frozenset()
+    faults: tuple[FaultSpec, ...] = ()
 
 
 class Twin:
@@ -48,7 +49,8 @@ class Twin:
         self.circuit: Circuit = engine.add_services([h.service(engine.circuit) for h in drawn])
         self._engine = engine
         engine.use_local_regulators(False)
-        rows = MeterMap(self.circuit, houses).load_rows
+        #: The row of each house's load in `Circuit.loads`.
+        self.load_rows = rows = MeterMap(self.circuit, houses).load_rows
         self._row = {house.device: int(row) for house, row in zip(houses, rows, strict=True)}
         self._load_of = {
             house.name: self.circuit.loads[int(row)].name
@@ -108,7 +110,7 @@ class Twin:
         self._base_var[self._unmetered] = self._file_var[self._unmetered] * factor
 
     def solve(self, case: Case) -> Solution:
-        """Answer one what-if. GridError for a device, tap or house that is not there."""
+        """Answer one what-if. GridError for a device, tap, house or bus that is not there."""
         power_w, power_var = self._base_w.copy(), self._base_var.copy()
         self._place(case.power_w, case.power_var, power_w, power_var)
         self._move_taps({**self._taps, **case.taps})
@@ -116,11 +118,16 @@ class Twin:
         if unknown:
             raise GridError(f"house {', '.join(sorted(unknown))} is not on the twin")
         self._engine.set_loads(power_w, power_var)
-        for house in case.opened:
-            self._engine.set_service(self._load_of[house], closed=False)
         try:
+            for house in case.opened:
+                self._engine.set_service(self._load_of[house], closed=False)
+            for fault in case.faults:
+                self._engine.apply_fault(fault)
             return self._engine.solve()
         finally:
+            # What was not done is undone at no cost.
+            for fault in case.faults:
+                self._engine.clear_fault(fault.name)
             for house in case.opened:
                 self._engine.set_service(self._load_of[house], closed=True)
 

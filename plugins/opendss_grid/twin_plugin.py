@@ -6,7 +6,7 @@ Its context and thread are its own, so a question never delays the plant.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from hub.api import (
     Context,
     Plugin,
     PowerFlowAnswer,
+    PowerFlowCase,
     PowerFlowQuestion,
     Reading,
     Unavailable,
@@ -23,15 +24,24 @@ from hub.api import (
 
 from .configuration import TwinConfig, check_feeder, house_specs
 from .engine import OpenDssEngine
+from .feeder_messages import topology
 from .metering import HEAD
-from .protocol import GridError
+from .protocol import FaultSpec, GridError
 from .twin import Case, Twin
 
 _PHASES = ("_a", "_b", "_c")
 
 
+def _faults(case: PowerFlowCase) -> tuple[FaultSpec, ...]:
+    return tuple(
+        FaultSpec.of_type(f"what_if_{number}", fault.type, fault.bus, fault.ohm)
+        for number, fault in enumerate(case.faults)
+    )
+
+
 class OpenDssTwin(Plugin[TwinConfig]):
-    """Answers `twin/<name>/solve` with `PowerFlowQuestion` and `PowerFlowAnswer`.
+    """Answers `twin/<name>/solve` with `PowerFlowQuestion` and `PowerFlowAnswer`, and
+    `twin/<name>/topology` as the plant does.
 
     Before each question it takes in the readings that are not stale: power of every house, power
     at the head per phase, taps. Without them it keeps what it knew.
@@ -49,9 +59,14 @@ class OpenDssTwin(Plugin[TwinConfig]):
         except GridError as error:
             raise ConfigProblemError(str(error)) from None
         ctx.serve(f"twin/{ctx.name}/solve", self._answer)
+        ctx.serve(f"twin/{ctx.name}/topology", self._answer_topology)
 
     def _build(self) -> Twin:
         return Twin(OpenDssEngine(), self.config.feeder, self._specs, self.config.load_scale)
+
+    async def _answer_topology(self, _: object) -> Mapping[str, Any]:
+        twin = self._twin
+        return topology(self._ctx.name, twin.circuit, self._specs, twin.load_rows)
 
     async def _answer(self, question: PowerFlowQuestion) -> PowerFlowAnswer:
         taps = {r.name: self._reading(r.name, "tap") for r in self._twin.circuit.regulators}
@@ -80,7 +95,7 @@ class OpenDssTwin(Plugin[TwinConfig]):
         twin = self._twin
         twin.update(taps, power_w, power_var, head_w if len(head_w) == len(_PHASES) else None)
         solutions = [
-            twin.solve(Case(case.taps, case.power_w, case.power_var, case.opened))
+            twin.solve(Case(case.taps, case.power_w, case.power_var, case.opened, _faults(case)))
             for case in question.cases
         ]
         return PowerFlowAnswer(

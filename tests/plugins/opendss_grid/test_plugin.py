@@ -16,6 +16,7 @@ from hub.messages import (
     PowerFlowQuestion,
     Reading,
     ReadingBatch,
+    ShortCircuit,
 )
 from hub.testing import Recording, in_virtual_time, running
 
@@ -448,6 +449,16 @@ def test_the_topology_has_a_place_and_a_distance_for_every_bus(tmp_path: Path) -
     assert [h["bus"] for h in topology["houses"]] == ["house1", "house2", "671", "solar_park"]
 
 
+def test_the_twin_knows_the_same_topology(tmp_path: Path) -> None:
+    async def program(hub):
+        return [await hub.services.ask(f"{who}/topology") for who in ("grid/grid", "twin/twin")]
+
+    plant, twin = play(tmp_path, WITH_TWIN, program)
+    assert twin.pop("feeder") == "twin"
+    del plant["feeder"]
+    assert twin == plant
+
+
 def test_devices_are_told(tmp_path: Path) -> None:
     devices = play(tmp_path, GRID, lambda hub: hub.services.ask("grid/grid/houses"))
     assert devices["house2"]["battery_percent"] == pytest.approx(60)
@@ -475,6 +486,7 @@ def test_the_twin_predicts_what_the_plant_then_does(tmp_path: Path) -> None:
                 PowerFlowCase(),
                 PowerFlowCase(taps={"reg_a": 2, "reg_b": 1, "reg_c": 2}),
                 PowerFlowCase(opened=frozenset({"works"})),
+                PowerFlowCase(faults=(ShortCircuit("671", "bcg", 1.0),)),
             )
         )
         answer = await hub.services.ask("twin/twin/solve", question)
@@ -484,7 +496,9 @@ def test_the_twin_predicts_what_the_plant_then_does(tmp_path: Path) -> None:
         return answer, here, last(hub, "grid/grid/state")
 
     answer, here, moved = play(tmp_path, WITH_TWIN, program)
-    assert answer.converged == (True, True, True)
+    assert answer.converged == (True, True, True, True)
+    faulted = dict(zip(answer.nodes, answer.voltages_pu[3], strict=True))
+    assert max(faulted["671.2"], faulted["671.3"]) < 0.8 < faulted["671.1"]
     assert answer.nodes == here.nodes
     # The twin knows the true load scale (0.6) from the head alone.
     assert answer.voltages_pu[0] == pytest.approx(list(here.voltages_pu), abs=0.0015)

@@ -8,7 +8,7 @@ import pytest
 
 from plugins.opendss_grid.engine import OpenDssEngine
 from plugins.opendss_grid.houses import HouseSpec
-from plugins.opendss_grid.protocol import GridError
+from plugins.opendss_grid.protocol import FaultSpec, GridError
 from plugins.opendss_grid.simulation import Settings, Simulation
 from plugins.opendss_grid.twin import Case, Twin
 
@@ -97,3 +97,26 @@ def test_voltages_are_nearly_linear_in_taps(twin) -> None:
 def test_a_case_about_what_is_not_there_is_refused(twin, case) -> None:
     with pytest.raises(GridError):
         twin.solve(case)
+
+
+@pytest.mark.parametrize(("kind", "ohm"), [("ag", 5.0), ("bc", 2.0), ("abg", 1.0), ("abc", 3.0)])
+def test_the_twin_predicts_a_fault_and_forgets_it(plant, twin, kind: str, ohm: float) -> None:
+    measure(plant, twin)
+    healthy = twin.solve(Case()).voltages_pu
+    fault = FaultSpec.of_type("f", kind, "671", ohm)
+    predicted = twin.solve(Case(faults=(fault,)))
+    plant.network.apply_fault(fault, NOON)
+    happened = plant.step(NOON, NOON).solution
+    plant.network.clear_fault("f")
+    np.testing.assert_allclose(predicted.voltages_pu, happened.voltages_pu, atol=0.002)
+    assert np.abs(predicted.voltages_pu - healthy).max() > 0.05
+    np.testing.assert_allclose(twin.solve(Case()).voltages_pu, healthy, atol=1e-6)
+
+
+def test_a_fault_that_cannot_be_leaves_the_twin_as_it_was(plant, twin) -> None:
+    measure(plant, twin)
+    healthy = twin.solve(Case()).voltages_pu
+    good, bad = (FaultSpec.of_type(f"f{bus}", "ag", bus, 1) for bus in ("671", "645"))
+    with pytest.raises(GridError, match="expected phases of bus 645"):
+        twin.solve(Case(faults=(good, bad), opened=frozenset({"house1"})))
+    np.testing.assert_allclose(twin.solve(Case()).voltages_pu, healthy, atol=1e-6)
