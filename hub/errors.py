@@ -25,3 +25,11 @@ class NotServed(Unavailable):
 
 class PluginLoadError(HubError):
     """A plugin's code could not be loaded."""
+
+
+class BadInput(Exception):
+    """What the user gave on the command line is at fault; the lines say how."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hub import __version__
 from hub.bus import Handler, Last, Subscription
 from hub.config_sections import TariffSection
 from hub.errors import HubError
@@ -29,6 +30,7 @@ AFTER = timedelta(milliseconds=1)
 class SimulationRun:
     """One run in virtual time, as its watchers see it. `start` is hub time (UTC)."""
 
+    version: str
     file: str
     name: str
     seed: int
@@ -44,6 +46,7 @@ class SimulationRun:
         """Describe a hub in virtual time that has not started yet."""
         config = hub.config
         return cls(
+            version=__version__,
             file=config.path.name,
             name=config.hub.name,
             seed=config.hub.seed,

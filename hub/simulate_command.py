@@ -1,0 +1,167 @@
+"""What `hub simulate` does besides simulating: reads its options, shows progress, tells the result.
+
+Where results go is tried before anything is simulated: a run of an hour must not end in vain.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from hub.errors import BadInput, HubError
+
+if TYPE_CHECKING:
+    from hub.loader import Loader
+    from hub.simulate import Result
+    from hub.watcher import Watcher
+
+DEFAULT_HOURS = 24.0
+LEAST_HOURS = 0.01
+MOST_HOURS = 24.0 * 366
+#: Where there is no terminal, progress is a line each tenth, but not more often than this.
+LINE_EVERY_S = 5.0
+#: The plugin that writes the report; others may add theirs through the same hook.
+REPORT_PLUGIN = "simulation_report"
+
+
+def number(option: str) -> Callable[[str], float]:
+    """Return what reads the number of an option. Raises `BadInput`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise BadInput(f"{option}: expected a number such as 1 or 0.5, got {text!r}")
+        return value
+
+    return read
+
+
+def feeder_hours(hours: float | None, days: float | None) -> float:
+    """Return how long to simulate. Raises `BadInput`."""
+    if hours is not None and days is not None:
+        raise BadInput("expected --hours or --days, got both")
+    option, given, unit = ("--days", days, 24.0) if days is not None else ("--hours", hours, 1.0)
+    wanted = DEFAULT_HOURS if given is None else given * unit
+    if not LEAST_HOURS <= wanted <= MOST_HOURS:
+        raise BadInput(
+            f"{option}: expected {LEAST_HOURS / unit:.2g} to {MOST_HOURS / unit:g}, got {given:g}"
+        )
+    return wanted
+
+
+def try_file(option: str, path: Path) -> None:
+    """Make sure that a file can be written, without touching one that is there."""
+    if path.is_dir():
+        raise BadInput(f"{option}: {path} is a folder; name a file in it")
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".hub-"):
+            pass
+        if path.exists():
+            path.open("ab").close()
+    except OSError as error:
+        raise BadInput(f"{option}: cannot write {path}: {error.strerror}") from None
+
+
+def make_folder(option: str, path: Path) -> None:
+    """Make a folder for a report, or take an empty one."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        taken = next(path.iterdir(), None)
+        if taken is None:
+            try_file(option, path / "report")
+    except FileExistsError:
+        raise BadInput(f"{option}: {path} is a file; name a folder") from None
+    except OSError as error:
+        raise BadInput(f"{option}: cannot make the folder {path}: {error.strerror}") from None
+    if taken is not None:
+        raise BadInput(f"{option}: the folder {path} is not empty; name another, or empty it")
+
+
+def watchers(loader: Loader, folder: Path) -> list[Watcher]:
+    """Return what writes reports into a folder, of all plugins that are loaded."""
+    loader.load(REPORT_PLUGIN)
+    return [w for given in loader.hooks.hub_simulation_watchers(folder=folder) for w in given]
+
+
+def write_reports(written_by: list[Watcher], result: Result) -> list[Path]:
+    """Write all reports. Raises `HubError` if a file cannot be written."""
+    try:
+        return [watcher.write(result.report) for watcher in written_by]
+    except OSError as error:
+        raise HubError(f"the report cannot be written: {error}") from None
+
+
+def tell(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the result in a few lines."""
+    for feeder, limits in report["voltage_pu"].items():
+        yield f"{feeder}: voltage {limits['min']:.4f} to {limits['max']:.4f} pu"
+    for device, energy in report["energy_wh"].items():
+        bought = energy.get("energy_import", 0.0) / 1000
+        sold = energy.get("energy_export", 0.0) / 1000
+        yield f"{device}: imported {bought:,.1f} kWh, exported {sold:,.1f} kWh"
+    matched = sum(trade["qty_wh"] for trade in report["trades"]) / 1000
+    yield (
+        f"market: {len(report['trades'])} trades over {matched:,.1f} kWh, "
+        f"{len(report['settled'])} settled"
+    )
+    yield f"alarms: {len(report['alarms'])}"
+    for name, plugin in report["plugins"].items():
+        if plugin["state"] != "ONLINE":
+            yield f"{name}: {plugin['state']} {plugin['reason']}"
+    yield f"fingerprint {report['fingerprint'][:16]}"
+
+
+@contextmanager
+def progress(hours: float, stream: TextIO = sys.stderr) -> Iterator[Callable[[float], None]]:
+    """Show how far a simulation is: a bar on a terminal, now and then a line elsewhere."""
+    if not stream.isatty():
+        yield _Lines(hours, stream, time.monotonic)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(file=stream), transient=True) as bar:
+        task = bar.add_task(f"simulating {hours:g} h", total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+class _Lines:
+    """Progress as plain lines, for logs and pipes."""
+
+    def __init__(self, hours: float, stream: TextIO, now_s: Callable[[], float]) -> None:
+        self._hours, self._stream, self._now_s = hours, stream, now_s
+        self._began_s = self._told_s = now_s()
+        self._told = 0.0
+
+    def __call__(self, share: float) -> None:
+        now_s = self._now_s()
+        if not 0 < share < 1 or share - self._told < 0.1 or now_s - self._told_s < LINE_EVERY_S:
+            return
+        self._told, self._told_s = share, now_s
+        left_s = (now_s - self._began_s) * (1 - share) / share
+        print(
+            f"simulating: {share:.0%}, {share * self._hours:.1f} of {self._hours:g} h, "
+            f"about {left_s:.0f} s left",
+            file=self._stream,
+            flush=True,
+        )

@@ -1,0 +1,274 @@
+"""Wiring: what the hub says in a simulation, into the logs that the report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hub.api import (
+    Alarm,
+    BatchCleared,
+    CommandResult,
+    DeliveryScheduled,
+    FeederState,
+    MarketEvent,
+    Notification,
+    PenaltyApplied,
+    PluginState,
+    PluginStatus,
+    Priority,
+    Reading,
+    SimulationRun,
+    TradeExpired,
+    TradeMatched,
+    TradeSettled,
+    Watcher,
+    hookimpl,
+)
+
+from .alarm_log import AlarmRecord, NotificationRecord
+from .bills import GridPrices
+from .counter_log import CounterLog
+from .market_log import Round, Trade
+from .run_data import DEVICE_COUNTERS, About, Customer, RunData, Trouble
+from .timeline import Timeline, interval_s
+from .voltage_log import VoltageLog
+
+HEAD = "head"
+WELL = (PluginState.LOADED, PluginState.STARTING, PluginState.ONLINE, PluginState.STOPPED)
+COMMANDERS = {
+    Priority.MARKET: "market",
+    Priority.TAP_CONTROLLER: "tap controller",
+    Priority.OPERATOR: "operator",
+    Priority.FAULT: "fault agent",
+}
+
+
+class ReportWatcher:
+    """Collects one run and writes its report into a folder.
+
+    Most messages are readings, and none of them is received after the first interval: counters are
+    looked at at the edges of the intervals, voltages come from the power flows.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    # -- collecting --
+
+    def begin(self, run: SimulationRun) -> None:
+        """Listen, from before the first plugin starts."""
+        self._run = run
+        self._ended = False
+        houses = run.houses
+        self._devices = {house: described.device(house) for house, described in houses.items()}
+        ids = list(houses)
+        total_s = run.feeder_hours * 3600
+        self.data = RunData(
+            about=About(
+                run.file, run.name, run.version, run.seed, run.feeder_hours, run.time_lapse
+            ),
+            timeline=Timeline(
+                run.start.replace(tzinfo=None), interval_s(run.feeder_hours), total_s
+            ),
+            customers=tuple(
+                Customer(i, h.name(i), h.site, h.pv is not None, h.battery is not None)
+                for i, h in houses.items()
+            ),
+            imports=CounterLog(ids),
+            exports=CounterLog(ids),
+            devices={name: CounterLog(ids) for name in DEVICE_COUNTERS},
+            head_imports=CounterLog([HEAD]),
+            head_exports=CounterLog([HEAD]),
+            prices=None
+            if run.tariff is None
+            else GridPrices(run.tariff.buy_wei_per_kwh, run.tariff.sell_wei_per_kwh),
+        )
+        self._house_of = {device: house for house, device in self._devices.items()}
+        self._subscriptions = [
+            run.subscribe(topics, handler)
+            for topics, handler in (
+                ("grid/+/state", self._feeder),
+                ("command/grid/+/regulator/+", self._tap_command),
+                ("command/grid/+/regulators", self._tap_command),
+                ("market/#", self._market),
+                ("alarm/#", self._alarm),
+                ("notification/#", self._notified),
+                ("plugin/+/status", self._plugin),
+            )
+        ]
+        self._first_readings = [
+            run.subscribe("reading/+/energy_import", self._first_reading),
+            run.subscribe("reading/+/energy_export", self._first_reading),
+        ]
+        run.every(self.data.timeline.interval_s, self._look)
+
+    def _first_reading(self, reading: Reading) -> None:
+        imported = reading.quantity == "energy_import"
+        if reading.device == HEAD:
+            log = self.data.head_imports if imported else self.data.head_exports
+            log.begin(HEAD, reading.value)
+            return
+        house = self._house_of.get(reading.device)
+        if house is not None:
+            (self.data.imports if imported else self.data.exports).begin(house, reading.value)
+
+    async def _look(self) -> None:
+        """Look at all counters at the edge of an interval."""
+        edge = round(self._run.elapsed_s() / self.data.timeline.interval_s)
+        if edge == 0:
+            await self._see_places()
+        elif self._first_readings:
+            for subscription in self._first_readings:
+                subscription.close()
+            self._first_readings = []
+        if edge < self.data.timeline.intervals and not self._ended:
+            await self._note_counters()
+
+    async def _note_counters(self) -> None:
+        data, devices = self.data, self._devices.values()
+        data.imports.look([self._counter(d, "energy_import") for d in devices])
+        data.exports.look([self._counter(d, "energy_export") for d in devices])
+        data.head_imports.look([self._counter(HEAD, "energy_import")])
+        data.head_exports.look([self._counter(HEAD, "energy_export")])
+        counters = await self._device_counters()
+        for name in DEVICE_COUNTERS:
+            data.devices[name].look([counters.get(h, {}).get(name) for h in self._devices])
+        charge = [self._counter(d, "state_of_charge") for d in devices]
+        data.charge_percent.append(np.array(charge, dtype=np.float64))
+
+    def _counter(self, device: str, quantity: str) -> float | None:
+        last = self._run.last(f"reading/{device}/{quantity}")
+        return None if last is None else float(last.message.value)
+
+    async def _device_counters(self) -> dict[str, Mapping[str, float]]:
+        found: dict[str, Mapping[str, float]] = {}
+        for _, states in await self._answers("houses"):
+            found |= {house: state.get("counters", {}) for house, state in states.items()}
+        return found
+
+    async def _answers(self, what: str) -> list[tuple[str, Any]]:
+        """Return what every simulated feeder answers to `grid/<name>/<what>`, by its name."""
+        names = [name.split("/") for name in self._run.services]
+        feeders = [parts[1] for parts in names if len(parts) == 3 and parts[::2] == ["grid", what]]
+        answers = [(f, await self._run.ask(f"grid/{f}/{what}")) for f in feeders]
+        return [(feeder, answer) for feeder, answer in answers if answer is not None]
+
+    async def _see_places(self) -> None:
+        """Learn where the houses are and which limits the voltage is held to."""
+        for feeder, topology in await self._answers("topology"):
+            for house in topology["houses"]:
+                nodes = tuple(f"{house['bus']}.{phase}" for phase in house["phases"])
+                self.data.house_nodes[house["id"]] = (feeder, nodes)
+        status = await self._run.ask("taps/status")
+        if status is not None:
+            self._limits = (float(status["limits"]["low"]), float(status["limits"]["high"]))
+            self.data.limits_from = "the tap controller's limits"
+            for log in self.data.voltages.values():
+                log.low_pu, log.high_pu = self._limits
+        info = await self._run.ask("market/info")
+        for account in info["accounts"] if info else ():
+            self.data.market.houses[account["address"]] = account["house"]
+
+    def _feeder(self, state: FeederState) -> None:
+        data, elapsed_s = self.data, self._run.elapsed_s(state.at)
+        log = data.voltages.get(state.feeder)
+        if log is None:
+            log = data.voltages[state.feeder] = VoltageLog(
+                state.nodes, data.timeline.interval_s, data.timeline.intervals
+            )
+            log.low_pu, log.high_pu = getattr(self, "_limits", (log.low_pu, log.high_pu))
+            self._set_clock(state.feeder_time, elapsed_s)
+        if not state.converged:
+            data.unsolved_steps += 1
+            log.interrupt(elapsed_s)
+            return
+        log.note(elapsed_s, state.voltages_pu)
+        data.taps.note(elapsed_s, state.feeder, state.taps)
+
+    def _set_clock(self, feeder_time: datetime, elapsed_s: float) -> None:
+        """Tell the time of the report by the clocks of the people on the feeder."""
+        line = self.data.timeline
+        local = feeder_time.replace(tzinfo=None, microsecond=0)
+        start = Timeline(local, line.interval_s, line.total_s).at(-elapsed_s)
+        self.data.timeline = Timeline(start, line.interval_s, line.total_s)
+
+    def _tap_command(self, result: CommandResult) -> None:
+        if result.done:
+            by = COMMANDERS[result.command.priority]
+            self.data.taps.commanded(self._run.elapsed_s(result.at), by)
+
+    def _market(self, event: MarketEvent) -> None:
+        log, elapsed_s, market = self.data.market, self._run.elapsed_s(event.at), event.market
+        match event:
+            case BatchCleared() as e:
+                cleared = (e.round, e.mcp_wei_per_kwh, e.qty_wh, e.trades)
+                log.rounds.append(Round(elapsed_s, market, *cleared))
+            case TradeMatched() as e:
+                trade = (e.trade_id, e.buyer, e.seller, e.qty_wh, e.price_wei_per_kwh)
+                log.matched(Trade(elapsed_s, market, *trade))
+            case DeliveryScheduled() as e:
+                window = self._run.elapsed_s(e.start), self._run.elapsed_s(e.end)
+                log.scheduled(market, e.trade_id, (e.buyer, e.seller), *window)
+            case TradeSettled() as e:
+                paid_wh = min(e.qty_wh, e.delivered_wh, e.received_wh)
+                log.settled(market, e.trade_id, paid_wh, e.paid_wei)
+            case TradeExpired() as e:
+                log.expired(market, e.trade_id)
+            case PenaltyApplied() as e:
+                log.penalised(elapsed_s, market, e.trader, e.amount_wei)
+            case _:
+                pass
+
+    def _alarm(self, alarm: Alarm) -> None:
+        at_s = self._run.elapsed_s(alarm.at)
+        record = AlarmRecord(alarm.kind, alarm.subject, str(alarm.severity), alarm.text, at_s)
+        self.data.alarms.note(alarm.id, record, cleared=alarm.cleared)
+
+    def _notified(self, message: Notification) -> None:
+        at_s = self._run.elapsed_s(message.at)
+        record = (message.audience, str(message.severity), message.text)
+        self.data.alarms.notifications.append(NotificationRecord(at_s, *record))
+
+    def _plugin(self, status: PluginStatus) -> None:
+        now_s = self._run.elapsed_s(status.at)
+        standing = next(
+            (t for t in reversed(self.data.troubles) if t.plugin == status.plugin), None
+        )
+        if standing is not None and standing.until_s is None:
+            if (standing.state, standing.reason) == (status.state, status.reason):
+                return
+            standing.until_s = now_s
+        if status.state not in WELL:
+            trouble = Trouble(status.plugin, str(status.state), status.reason, now_s)
+            self.data.troubles.append(trouble)
+
+    # -- writing --
+
+    async def end(self) -> None:
+        """Take the last look and listen no more: what stopping does is not part of the run."""
+        self._ended = True
+        await self._note_counters()
+        for log in self.data.voltages.values():
+            log.hold_until(self.data.timeline.total_s)
+        for subscription in (*self._subscriptions, *self._first_readings):
+            subscription.close()
+
+    def write(self, result: Mapping[str, Any]) -> Path:
+        """Write page, CSV files and JSON; returns the page."""
+        # Only who asked for a report pays for templates.
+        from .files import write
+
+        self.data.result = result
+        self.data.market.name_houses()
+        return write(self.data, self._folder)
+
+
+@hookimpl
+def hub_simulation_watchers(folder: Path) -> Sequence[Watcher]:
+    """Offer the report of the energy, the market and the grid."""
+    return [ReportWatcher(folder)]

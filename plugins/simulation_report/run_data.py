@@ -1,0 +1,106 @@
+"""All that was collected in one run: what tables, charts and the page are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .alarm_log import AlarmLog
+from .bills import GridPrices
+from .counter_log import CounterLog, FloatArray
+from .market_log import MarketLog
+from .measures import Flows
+from .tap_log import TapLog
+from .timeline import Timeline
+from .voltage_log import VoltageLog
+
+#: Counters of devices, by their names in the answer of `grid/<name>/houses`.
+DEVICE_COUNTERS = ("pv_wh", "battery_in_wh", "battery_out_wh")
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """One house as the report needs it. Without PV and battery all is known from its meter."""
+
+    id: str
+    name: str
+    site: str
+    has_pv: bool
+    has_battery: bool
+
+
+@dataclass(slots=True)
+class Trouble:
+    """A plugin that was not well, from one time to another (feeder seconds; None: to the end)."""
+
+    plugin: str
+    state: str
+    reason: str
+    since_s: float
+    until_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What was simulated."""
+
+    file: str
+    name: str
+    version: str
+    seed: int
+    feeder_hours: float
+    time_lapse: float
+
+
+@dataclass(slots=True)
+class RunData:
+    """One run. Counters have one column per customer, in their order."""
+
+    about: About
+    timeline: Timeline
+    customers: tuple[Customer, ...]
+    imports: CounterLog
+    exports: CounterLog
+    devices: Mapping[str, CounterLog]
+    head_imports: CounterLog
+    head_exports: CounterLog
+    #: State of charge in percent at the edges (rows) per customer, NaN where there is none.
+    charge_percent: list[FloatArray] = field(default_factory=list)
+    voltages: dict[str, VoltageLog] = field(default_factory=dict)
+    #: Nodes of each house's meter, by feeder and house id.
+    house_nodes: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    limits_from: str = "ANSI C84.1, range A"
+    taps: TapLog = field(default_factory=TapLog)
+    market: MarketLog = field(default_factory=MarketLog)
+    alarms: AlarmLog = field(default_factory=AlarmLog)
+    troubles: list[Trouble] = field(default_factory=list)
+    unsolved_steps: int = 0
+    prices: GridPrices | None = None
+    #: What `hub simulate --out` writes: plugins, failures, fingerprint.
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    def flows(self) -> Flows:
+        """Return the energy flows of all customers."""
+        counted = {name: log.gained_mwh() for name, log in self.devices.items()}
+        inverters = self.devices[DEVICE_COUNTERS[0]].known
+        plain = np.array([not (c.has_pv or c.has_battery) for c in self.customers], dtype=bool)
+        return Flows(
+            imported=self.imports.gained_mwh(),
+            exported=self.exports.gained_mwh(),
+            produced=counted["pv_wh"],
+            charged=counted["battery_in_wh"],
+            discharged=counted["battery_out_wh"],
+            known=np.asarray(inverters | plain),
+        )
+
+    def groups(self) -> list[tuple[str, list[int]]]:
+        """Return the groups that get figures of their own, with the columns of their houses."""
+        everyone = list(range(len(self.customers)))
+        homes = [i for i in everyone if self.customers[i].site == "home"]
+        groups = [("All customers" if len(homes) < len(everyone) else "Neighbourhood", everyone)]
+        if 0 < len(homes) < len(everyone):
+            groups.insert(0, ("Homes", homes))
+        return groups

@@ -1,0 +1,125 @@
+"""Voltages of a feeder over a run: extremes, time outside the limits, and the band per phase.
+
+Every power flow counts for the time until the next one. A node without voltage is dead for that
+time and has no part in the extremes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+#: Below this a node counts as de-energised.
+DEAD_PU = 0.1
+PHASES = "abc"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeVoltages:
+    """One node (`bus.phase`) over the whole run; extremes are None if it was never alive."""
+
+    node: str
+    lowest_pu: float | None
+    highest_pu: float | None
+    mean_pu: float | None
+    above_s: float
+    below_s: float
+    dead_s: float
+
+
+class VoltageLog:
+    """All nodes of one feeder. Times are feeder seconds since the start."""
+
+    def __init__(self, nodes: Sequence[str], interval_s: float, intervals: int) -> None:
+        self.nodes = tuple(nodes)
+        self.low_pu, self.high_pu = 0.95, 1.05
+        self._interval_s = interval_s
+        self._intervals = intervals
+        size = len(self.nodes)
+        self._lowest: FloatArray = np.full(size, np.inf)
+        self._highest: FloatArray = np.full(size, -np.inf)
+        self._sum: FloatArray = np.zeros(size)
+        self._live_s: FloatArray = np.zeros(size)
+        self._above_s: FloatArray = np.zeros(size)
+        self._below_s: FloatArray = np.zeros(size)
+        self._dead_s: FloatArray = np.zeros(size)
+        self._rows = [
+            np.array([i for i, node in enumerate(self.nodes) if node.endswith(f".{number}")])
+            for number in (1, 2, 3)
+        ]
+        #: Lowest and highest per interval and phase, NaN where there was no voltage.
+        self.band_low: FloatArray = np.full((intervals, 3), np.nan)
+        self.band_high: FloatArray = np.full((intervals, 3), np.nan)
+        self._held: FloatArray | None = None
+        self._since_s = 0.0
+        self.any_above_s = 0.0
+        self.any_below_s = 0.0
+        self.solutions = 0
+
+    def note(self, elapsed_s: float, voltages_pu: Sequence[float]) -> None:
+        """Take in a power flow."""
+        self.hold_until(elapsed_s)
+        volts = np.asarray(voltages_pu, dtype=np.float64)
+        self._held = volts
+        self.solutions += 1
+        live = volts > DEAD_PU
+        self._lowest = np.minimum(self._lowest, np.where(live, volts, np.inf))
+        self._highest = np.maximum(self._highest, np.where(live, volts, -np.inf))
+        row = min(int(elapsed_s // self._interval_s), self._intervals - 1)
+        for phase, nodes in enumerate(self._rows):
+            values = volts[nodes][live[nodes]] if len(nodes) else volts[:0]
+            if len(values):
+                self.band_low[row, phase] = np.fmin(self.band_low[row, phase], values.min())
+                self.band_high[row, phase] = np.fmax(self.band_high[row, phase], values.max())
+
+    def hold_until(self, elapsed_s: float) -> None:
+        """Count the last power flow for the time that has passed since."""
+        passed_s, self._since_s = elapsed_s - self._since_s, elapsed_s
+        if self._held is None or passed_s <= 0:
+            return
+        volts = self._held
+        live = volts > DEAD_PU
+        above, below = volts > self.high_pu, live & (volts < self.low_pu)
+        self._sum += np.where(live, volts, 0) * passed_s
+        self._live_s += live * passed_s
+        self._dead_s += ~live * passed_s
+        self._above_s += above * passed_s
+        self._below_s += below * passed_s
+        self.any_above_s += passed_s * bool(above.any())
+        self.any_below_s += passed_s * bool(below.any())
+
+    def interrupt(self, elapsed_s: float) -> None:
+        """There is no solution from here on: what was last is counted no further."""
+        self.hold_until(elapsed_s)
+        self._held = None
+
+    def of(self, node: str) -> NodeVoltages:
+        """Return the figures of one node; ValueError if there is none of that name."""
+        row = self.nodes.index(node)
+        alive, live_s = bool(np.isfinite(self._lowest[row])), float(self._live_s[row])
+        return NodeVoltages(
+            node=node,
+            lowest_pu=round(float(self._lowest[row]), 6) if alive else None,
+            highest_pu=round(float(self._highest[row]), 6) if alive else None,
+            mean_pu=round(float(self._sum[row]) / live_s, 6) if live_s else None,
+            above_s=round(float(self._above_s[row]), 3),
+            below_s=round(float(self._below_s[row]), 3),
+            dead_s=round(float(self._dead_s[row]), 3),
+        )
+
+    def all(self) -> list[NodeVoltages]:
+        """Return the figures of all nodes, in the order of the feeder."""
+        return [self.of(node) for node in self.nodes]
+
+    def extremes(self) -> tuple[NodeVoltages, NodeVoltages] | None:
+        """Return the nodes with the lowest and the highest voltage; None if there was none."""
+        alive = [node for node in self.all() if node.lowest_pu is not None]
+        if not alive:
+            return None
+        lowest = min(alive, key=lambda n: n.lowest_pu or 0.0)
+        return lowest, max(alive, key=lambda n: n.highest_pu or 0.0)
