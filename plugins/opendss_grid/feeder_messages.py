@@ -1,96 +1,17 @@
-"""What a feeder says on the bus and in answers, made from the simulation's arrays."""
+"""What a feeder answers when it is asked: its topology, and what its houses' devices do."""
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.api import FeederState, MeteringPoints, Quality, ReadingBatch
-
 from .houses import HouseSpec
-from .protocol import DEAD_PU, Circuit, FloatArray, Solution
+from .protocol import Circuit
 from .simulation import Simulation, StepResult
 from .topology import layout, span
-
-
-def feeder_state(
-    feeder: str, at: datetime, feeder_time: datetime, circuit: Circuit, solution: Solution
-) -> FeederState:
-    """Return a solution as a message; de-energised nodes read exactly 0."""
-    voltages_pu = solution.voltages_pu
-    if solution.lowest_pu < DEAD_PU:
-        voltages_pu = np.where(solution.dead, 0.0, voltages_pu)
-    source_va = complex(solution.source_va.sum())
-    return FeederState(
-        feeder=feeder,
-        at=at,
-        feeder_time=feeder_time,
-        nodes=circuit.nodes,
-        voltages_pu=_floats(voltages_pu),
-        taps=solution.taps,
-        elements=circuit.elements,
-        powers_w=_floats(solution.element_w),
-        powers_var=_floats(solution.element_var),
-        source_w=source_va.real,
-        source_var=source_va.imag,
-        losses_w=solution.losses_va.real,
-    )
-
-
-def metering_points(
-    feeder: str, at: datetime, simulation: Simulation, result: StepResult
-) -> MeteringPoints | None:
-    """Return what the meters would see without error; None without a solution."""
-    if result.truth is None:
-        return None
-    return MeteringPoints(
-        feeder=feeder,
-        at=at,
-        feeder_time=result.feeder_time,
-        elapsed_s=result.elapsed_s,
-        devices=simulation.meters.devices,
-        phases=simulation.meters.phases,
-        voltages_v=_floats(result.truth.voltages_v),
-        powers_w=_floats(result.truth.powers_w),
-        powers_var=_floats(result.truth.powers_var),
-    )
-
-
-def tap_readings(feeder: str, at: datetime, solution: Solution) -> ReadingBatch | None:
-    """Return the position of every regulator as its own motor drive reports it."""
-    if not solution.taps:
-        return None
-    return ReadingBatch(
-        source=feeder,
-        quantity="tap",
-        unit="1",
-        devices=tuple(solution.taps),
-        values=[float(tap) for tap in solution.taps.values()],
-        at=at,
-        quality=Quality.GOOD,
-    )
-
-
-def charge_readings(feeder: str, at: datetime, simulation: Simulation) -> ReadingBatch | None:
-    """Return the state of charge of every battery as its inverter reports it."""
-    percent = simulation.fleet.charge_percent()
-    owners = np.flatnonzero(~np.isnan(percent))
-    if not len(owners):
-        return None
-    return ReadingBatch(
-        source=feeder,
-        quantity="state_of_charge",
-        unit="%",
-        devices=tuple(simulation.houses[row].device for row in owners),
-        values=_floats(percent[owners]),
-        at=at,
-        quality=Quality.GOOD,
-    )
 
 
 def topology(
@@ -185,8 +106,3 @@ def device_states(simulation: Simulation, result: StepResult) -> dict[str, dict[
             "counters": simulation.counters.of(row),
         }
     return states
-
-
-def _floats(values: FloatArray) -> array[float]:
-    """Return an array as a sequence of plain floats, without making thousands of objects."""
-    return array("d", values.tobytes())

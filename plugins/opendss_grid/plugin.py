@@ -29,6 +29,7 @@ from .order_arguments import Order
 from .orders import carry_out
 from .protocol import GridError
 from .simulation import Simulation, StepResult
+from .step_messages import StepMessages, StepReport
 from .twin_plugin import OpenDssTwin
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class OpenDssGrid(Plugin[GridConfig]):
         except GridError as error:
             raise ConfigProblemError(str(error)) from None
         simulation = self._simulation
+        self._messages = StepMessages(ctx.name, simulation)
         self._topology = await ctx.run_blocking(
             feeder_messages.topology,
             ctx.name,
@@ -127,33 +129,32 @@ class OpenDssGrid(Plugin[GridConfig]):
         clock = self._ctx.clock
         now = clock.now()
         try:
-            result = await self._ctx.run_blocking(self._simulation.step, now, clock.feeder_now())
+            report = await self._ctx.run_blocking(self._advance, now, clock.feeder_now())
         except GridError as error:
             raise Unavailable(str(error)) from None
-        self._publish(now, result)
-        if result.solution.converged:
-            self._publish_measured(now, result)
+        self._publish(now, report)
 
-    def _publish(self, now: datetime, result: StepResult) -> None:
-        """Publish the state of the feeder after a step."""
-        ctx, simulation = self._ctx, self._simulation
-        self._last_result = result
-        for happening in result.happenings:
+    def _advance(self, now: datetime, feeder_time: datetime) -> StepReport:
+        result = self._simulation.step(now, feeder_time)
+        return self._messages.report(now, result, measured=True)
+
+    def _publish(self, now: datetime, report: StepReport) -> None:
+        """Publish what a step has to say, and take in how the feeder is."""
+        ctx = self._ctx
+        self._last_result = report.result
+        for happening in report.result.happenings:
             ctx.log.warning("%s", happening.text)
         self._publish_fuses(now)
-        if not result.solution.converged:
-            self._publish_trouble(now, result)
+        if report.state is None:
+            self._publish_trouble(now, report.result)
             return
         if self._troubled:
             self._troubled = False
             ctx.online()
-        self._last_good = feeder_messages.feeder_state(
-            ctx.name, now, self._local(result), simulation.circuit, result.solution
-        )
-        ctx.publish(self._last_good)
-        taps = feeder_messages.tap_readings(ctx.name, now, result.solution)
-        if taps is not None:
-            ctx.publish(taps)
+        self._last_good = report.state
+        ctx.publish(report.state)
+        for message in report.others:
+            ctx.publish(message)
 
     def _publish_fuses(self, now: datetime) -> None:
         """Raise an alarm for each fuse that blew, and clear it with its replacement."""
@@ -166,20 +167,6 @@ class OpenDssGrid(Plugin[GridConfig]):
                 ctx.publish(fuse_alarm(ctx.name, fuse, name, now, cleared=house not in blown))
         self._blown = blown
 
-    def _local(self, result: StepResult) -> datetime:
-        """Return the feeder's time as people there read it off their clocks."""
-        return result.feeder_time.astimezone(self._simulation.surroundings.zone)
-
-    def _publish_measured(self, now: datetime, result: StepResult) -> None:
-        """Publish what meters and inverters have measured since the step before."""
-        ctx, simulation = self._ctx, self._simulation
-        for message in (
-            feeder_messages.metering_points(ctx.name, now, simulation, result),
-            feeder_messages.charge_readings(ctx.name, now, simulation),
-        ):
-            if message is not None:
-                ctx.publish(message)
-
     def _publish_trouble(self, now: datetime, result: StepResult) -> None:
         """Say that there is no solution; meters and readings stay silent and grow stale."""
         problem = result.solution.problem or "no solution"
@@ -190,7 +177,7 @@ class OpenDssGrid(Plugin[GridConfig]):
                 replace(
                     self._last_good,
                     at=now,
-                    feeder_time=self._local(result),
+                    feeder_time=self._messages.local_time(result),
                     converged=False,
                     problem=problem,
                 )
@@ -216,22 +203,23 @@ class OpenDssGrid(Plugin[GridConfig]):
         now = self._ctx.clock.now()
         order = Order(kind, name, command.action, command.args, now)
         try:
-            result, figures = await self._ctx.run_blocking(self._carry_out, order)
+            report, figures = await self._ctx.run_blocking(self._carry_out, order)
         except GridError as error:
             raise Rejected(str(error)) from None
-        self._publish(now, result)
+        self._publish(now, report)
         if command.action != "set_power":  # that of the market: every few seconds, and short
             await self._save()
         return figures
 
-    def _carry_out(self, order: Order) -> tuple[StepResult, Mapping[str, Any]]:
+    def _carry_out(self, order: Order) -> tuple[StepReport, Mapping[str, Any]]:
         """Solve at once, but let no time pass: meters go on counting with the next step."""
         simulation = self._simulation
         verify = carry_out(simulation, order)
         result = simulation.step(order.at, simulation.time)
+        report = self._messages.report(order.at, result, measured=False)
         if not result.solution.converged:
-            return result, {"problem": result.solution.problem}
-        return result, verify(simulation, result)
+            return report, {"problem": result.solution.problem}
+        return report, verify(simulation, result)
 
     async def _answer_topology(self, _: Any) -> Mapping[str, Any]:
         return self._topology
