@@ -172,24 +172,27 @@ abstract contract Placing is IMarketCore, MarketBase {
         view
         returns (bytes memory)
     {
-        uint256 highest = OrderWord.MAX_TICK * _priceTick;
-        if (order.price == 0 || order.price > highest) {
-            return Refusal.data(PriceOutOfRange.selector, order.price, _priceTick, highest);
-        }
-        if (order.price % _priceTick != 0) {
-            return Refusal.data(PriceOffTick.selector, order.price, _priceTick);
-        }
-        highest = Ledger.MAX_OPEN * _lot;
-        if (order.qty < rules.minQty || order.qty > highest) {
-            return Refusal.data(QtyOutOfRange.selector, order.qty, rules.minQty, highest);
-        }
-        if (order.qty % _lot != 0) return Refusal.data(QtyOffLot.selector, order.qty, _lot);
-        if (rules.maxOpen != 0) highest = rules.maxOpen;
-        uint256 open = accountWord.openOf() * _lot;
-        if (open + order.qty > highest) return Refusal.data(OpenLimitReached.selector, open, order.qty, highest);
-        highest = block.timestamp + rules.orderTTL;
-        if (order.expiry <= block.timestamp || order.expiry > highest) {
-            return Refusal.data(ExpiryOutOfRange.selector, order.expiry, block.timestamp + 1, highest);
+        // Unchecked: units and widths keep these below 2**128, and the quantity is bounded before it is added.
+        unchecked {
+            uint256 highest = OrderWord.MAX_TICK * _priceTick;
+            if (order.price == 0 || order.price > highest) {
+                return Refusal.data(PriceOutOfRange.selector, order.price, _priceTick, highest);
+            }
+            if (order.price % _priceTick != 0) {
+                return Refusal.data(PriceOffTick.selector, order.price, _priceTick);
+            }
+            highest = Ledger.MAX_OPEN * _lot;
+            if (order.qty < rules.minQty || order.qty > highest) {
+                return Refusal.data(QtyOutOfRange.selector, order.qty, rules.minQty, highest);
+            }
+            if (order.qty % _lot != 0) return Refusal.data(QtyOffLot.selector, order.qty, _lot);
+            if (rules.maxOpen != 0) highest = rules.maxOpen;
+            uint256 open = accountWord.openOf() * _lot;
+            if (open + order.qty > highest) return Refusal.data(OpenLimitReached.selector, open, order.qty, highest);
+            highest = block.timestamp + rules.orderTTL;
+            if (order.expiry <= block.timestamp || order.expiry > highest) {
+                return Refusal.data(ExpiryOutOfRange.selector, order.expiry, block.timestamp + 1, highest);
+            }
         }
         if (rules.strikeLimit != 0) {
             address trader = accountWord.ownerOf();

@@ -123,15 +123,17 @@ abstract contract Settling is IMarketCore, Trades {
     /// and not received, and returns the other side's part of it to the book.
     /// @param received At most `delivered`, which is at most the trade's lots.
     function _conclude(Pair memory pair, uint256 delivered, uint256 received) private {
-        uint256 pricePerLot = _priceSumOf(pair) * _PAYMENT_PER_HALF_TICK;
         uint256 buyerId = pair.bidWord.accountOf();
         uint256 sellerId = pair.askWord.accountOf();
-        // What becomes of the two accounts, see {Ledger-change}.
-        uint256 buyer = Ledger.change(pair.lots, pair.bidWord.escrowOf(received) - pricePerLot * received);
-        uint256 seller = Ledger.change(pair.lots, pair.askWord.depositOf(received) + pricePerLot * received);
-
-        // Unchecked: changes add up modulo 2**256, and a penalty is at most its deposit.
+        uint256 buyer; // what becomes of the two accounts, see {Ledger-change}
+        uint256 seller;
+        // Unchecked: changes add up modulo 2**256. Amounts are below 2**61, a penalty is at most its deposit, and the
+        // price at most the bid's limit.
         unchecked {
+            uint256 pricePerLot = _priceSumOf(pair) * _PAYMENT_PER_HALF_TICK;
+            buyer = Ledger.change(pair.lots, pair.bidWord.escrowOf(received) - pricePerLot * received);
+            seller = Ledger.change(pair.lots, pair.askWord.depositOf(received) + pricePerLot * received);
+
             if (delivered < pair.lots) {
                 uint256 lots = pair.lots - delivered;
                 uint256 deposit_ = pair.askWord.depositOf(lots);

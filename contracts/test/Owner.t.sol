@@ -5,8 +5,10 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {EnergyDoubleAuction} from "../src/EnergyDoubleAuction.sol";
 import {MarketDesk} from "../src/MarketDesk.sol";
+import {IEnergyDoubleAuction} from "../src/interfaces/IEnergyDoubleAuction.sol";
 import {IEnergyDoubleAuctionErrors as Errors} from "../src/interfaces/IEnergyDoubleAuctionErrors.sol";
 import {MarketTest} from "./support/MarketTest.sol";
+import {CallingToken} from "./support/Tokens.sol";
 import {vm} from "./support/Vm.sol";
 
 contract OwnerTest is MarketTest {
@@ -190,6 +192,31 @@ contract OwnerTest is MarketTest {
         );
         vm.prank(OWNER);
         market.retireSigner(oracle, START + 30 days + 1);
+    }
+
+    /// @dev An owner that a hostile token calls in the middle of a placement could open an account whose number the
+    /// placement, which holds the counters meanwhile, would then give to the next trader once more.
+    function test_AuthorizeMeter_CannotReenterAPlacement() public {
+        CallingToken token = new CallingToken();
+        address owner = address(token);
+        EnergyDoubleAuction other = new EnergyDoubleAuction(owner, TICK, LOT, rules(), owner, oracle);
+        market = IEnergyDoubleAuction(address(other));
+        token.mint(ALICE, 1 ether);
+        vm.prank(ALICE);
+        token.approve(address(market), type(uint256).max);
+        token.arm(address(market), abi.encodeCall(market.authorizeMeter, (STRANGER, BOB)));
+        vm.prank(ALICE);
+        market.placeAsk(50 * TICK, LOT, LATER);
+        yes(!token.reentered(), "kept out");
+        eq(market.accountOf(BOB), 0);
+
+        vm.prank(owner);
+        market.authorizeMeter(STRANGER, BOB);
+        vm.prank(CAROL);
+        market.raiseNonce(1);
+        eq(market.accountOf(ALICE), 1);
+        eq(market.accountOf(BOB), 2);
+        eq(market.accountOf(CAROL), 3);
     }
 
     // --------------------------------------------------------------------------------------------------------- pause

@@ -161,8 +161,8 @@ export const mutants = [
   {
     name: "an order returns into an open round",
     file: "Settling.sol",
-    from: " || _isRoundOpen()) return false;",
-    to: ") return false;",
+    from: "word.expiryOf() <= block.timestamp || _isRoundOpen()",
+    to: "word.expiryOf() <= block.timestamp",
   },
   {
     name: "a penalty above the price of what failed",
@@ -173,8 +173,8 @@ export const mutants = [
   {
     name: "a failed trade leaves no strike",
     file: "Settling.sol",
-    from: "accountWord.withStrike();",
-    to: "accountWord;",
+    from: "_ledger.strike(trader);",
+    to: "",
   },
   {
     name: "more is received than delivered",
@@ -185,8 +185,8 @@ export const mutants = [
   {
     name: "the buyer's payment is not refunded where its order cannot return",
     file: "Settling.sol",
-    from: "buyerUnits += pair.bidWord.escrowOf(lots);",
-    to: "buyerUnits += pair.bidWord.depositOf(lots);",
+    from: "Ledger.change(0, word.escrowOf(lots))",
+    to: "Ledger.change(0, word.depositOf(lots))",
   },
   {
     name: "a trade expires at its deadline",
@@ -247,5 +247,35 @@ export const mutants = [
     file: "Placing.sol",
     from: "order.price >= lowest && ",
     to: "",
+  },
+  {
+    name: "the cap forgets what is open already",
+    file: "Placing.sol",
+    from: "if (open + order.qty > highest)",
+    to: "if (order.qty > highest)",
+  },
+  {
+    name: "what returns to the book no longer counts as open",
+    file: "Settling.sol",
+    from: "return Ledger.keepOpen(lots);",
+    to: "return 0;",
+  },
+  {
+    name: "a cancelled order stays open in its trader's account",
+    file: "MarketBase.sol",
+    from: "Ledger.change(lots, word.escrowOf(lots))",
+    to: "Ledger.change(0, word.escrowOf(lots))",
+  },
+  {
+    name: "an order taken off in a round stays open in its trader's account",
+    file: "libraries/Clearing.sol",
+    from: "Ledger.change(lots, word.escrowOf(lots))",
+    to: "Ledger.change(0, word.escrowOf(lots))",
+  },
+  {
+    name: "a settled trade stays open in the seller's account",
+    file: "Settling.sol",
+    from: "Ledger.change(pair.lots, pair.askWord.depositOf(received)",
+    to: "Ledger.change(0, pair.askWord.depositOf(received)",
   },
 ];

@@ -9,7 +9,10 @@ interface IMarketCore is IMarketTypes {
 
     /// @notice Offers to buy `qty` Wh at up to `price` per kWh until `expiry`. Escrow: the whole payment and a deposit,
     /// {escrowFor}. Native coin: `msg.value` is added to the caller's balance, the escrow is taken from the balance, the
-    /// rest stays withdrawable. ERC-20: a shortfall of the balance is pulled by `transferFrom`.
+    /// rest stays withdrawable. ERC-20: a shortfall of the balance is pulled by `transferFrom`. {MarketFull} as in
+    /// {IMarketDesk-deposit}.
+    /// @param qty A whole number of lots, from `minQty` to 2**24 - 1 lots. With what the trader has open already
+    /// ({IMarketDesk-openOf}) at most `maxOpen`, or 2**24 - 1 lots where there is no such limit: {OpenLimitReached}.
     /// @param expiry Last second but one of the order's life: it is dead once `block.timestamp >= expiry`.
     /// @return The order's id.
     function placeBid(uint256 price, uint256 qty, uint64 expiry) external payable returns (uint256);

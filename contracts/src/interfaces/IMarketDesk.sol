@@ -11,12 +11,15 @@ interface IMarketDesk is IMarketTypes {
     function raiseNonce(uint32 nonce) external;
 
     /// @notice Takes orders past their expiry off the book and refunds them. Ids that are not due are passed over.
+    /// Reverts with {RoundIsOpen} while a round is open, which takes off what it meets itself.
     /// @return pruned How many were taken off.
     function prune(uint256[] calldata orderIds) external returns (uint256 pruned);
 
     // ---------------------------------------------------------------------------------------------------------- money
 
     /// @notice Adds `amount` to the balance of `trader` (native: `msg.value` must be `amount`), opening its account.
+    /// Reverts with {MarketFull} where the market would then hold more than 2**48 - 1 money units of the asset, escrow
+    /// and whatever was forced in included; this bound, met by every way in, keeps each balance within its 48 bits.
     function deposit(address trader, uint256 amount) external payable returns (uint256 accountId);
 
     /// @notice {deposit} of a trader's own tokens by its ERC-2612 permit; anyone may send it. Where the permit is
@@ -35,14 +38,18 @@ interface IMarketDesk is IMarketTypes {
 
     // ----------------------------------------------------------------------------------------------------- settlement
 
-    /// @notice Records a delivery attested by the seller's meter, so that the buyer is at fault if no receipt follows.
+    /// @notice Records a delivery attested by the seller's meter, so that the buyer is at fault if no receipt follows. Once
+    /// per trade, until its deadline. Less than one lot is none and reverts with {DeliveryMissing}. As in every report,
+    /// `windowStart` must be before `windowEnd`, not before the round's `clearedAt` - 120 s, and `windowEnd` not after
+    /// now + 120 s nor the deadline + 120 s, or it reverts with {WindowOutOfRange}.
     function postDelivery(uint256 tradeId, SignedReport calldata signed) external;
 
     // ---------------------------------------------------------------------------------------------------------- owner
 
     /// @notice Sets the rules for what comes; orders, trades and an open round keep theirs. Bounds: `minQty` from one
     /// lot to 1,000,000 lots; `orderTTL` and `settlementTTL` 60 s to 30 days; `depositRate` to 1000; `maxSlippage` to
-    /// 10,000.
+    /// 10,000; `maxOpen` 0, or from `minQty` to 2**24 - 1 lots. Under a lower `maxOpen` a trader keeps all it has open,
+    /// and what returns to the book of it, and places again once it is below.
     function setParams(Params calldata newParams) external;
 
     /// @notice Registers an oracle key (EOA or ERC-1271 contract).
@@ -109,7 +116,9 @@ interface IMarketDesk is IMarketTypes {
         view
         returns (Order[] memory orders, uint256 nextId);
 
-    /// @notice Reverts with {UnknownTrade} if the two orders did not meet in the round.
+    /// @notice Reverts with {UnknownTrade} if the two orders did not meet in the round. Also, since a trade is derived from
+    /// its orders: of a failed trade whose whole quantity went back to an order that it had filled and that had no other
+    /// trade in its round; and, while its round is open, of a pair whose one order is not used up yet.
     function trade(uint256 tradeId) external view returns (Trade memory);
 
     /// @notice Pending trades of an order in a round, found from state alone among counterparties

@@ -54,7 +54,7 @@ library Book {
             head = id;
         } else {
             uint256 tail = _tailOf(level);
-            self.orders[tail] = self.orders[tail].withNext(id);
+            self.orders[tail] |= id << OrderWord.NEXT_SHIFT; // the last has no next
             word = word.withPrevious(tail);
         }
         self.orders[id] = word;
