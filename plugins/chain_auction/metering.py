@@ -9,6 +9,7 @@ meter operators do. Times are milliseconds since the epoch, energy is milliwatt-
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -52,8 +53,9 @@ class Counter:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._at_ms: list[int] = []
-        self._mwh: list[int] = []
+        # Arrays take a fifth of the memory of lists: an hour of a thousand meters is millions.
+        self._at_ms = array("q")
+        self._mwh = array("q")
         self._left_ms: int | None = None
 
     def add(self, at_ms: int, energy_wh: float) -> None:

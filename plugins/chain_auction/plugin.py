@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -19,19 +19,20 @@ from hub.api import (
     House,
     MarketEvent,
     MarketStatus,
+    Message,
     OrderCancelled,
     OrderPlaced,
     PenaltyApplied,
     Plugin,
     PluginConfig,
     Quality,
-    Reading,
     Rejected,
     TradeExpired,
     TradeMatched,
     TradeSettled,
     Unavailable,
     hookimpl,
+    telegrams,
 )
 
 from . import node, views
@@ -43,7 +44,7 @@ from .configuration import CONTRACTS, SPARE_S, Config, check_market
 from .deliveries import Delivery, DeliveryPlan, WindowRule
 from .events import Entry
 from .market import Market
-from .metering import Gaps, Meters
+from .metering import QUANTITIES, Gaps, Meters
 from .order_desk import OrderDesk
 from .problems import (
     ChainReplaced,
@@ -180,15 +181,20 @@ class ChainAuction(Plugin[Config]):
             {address: house for house, address in addresses.items()},
             {house: ctx.houses[house].name(house) for house in addresses},
         )
-        for quantity in ("energy_import", "energy_export"):
-            ctx.subscribe(f"reading/+/{quantity}", self._metered)
+        ctx.subscribe_batches([f"reading/+/{q}" for q in QUANTITIES], self._metered)
         self._desk = OrderDesk(self.house, int(config.order_ttl))
         await self.house.start()
 
-    def _metered(self, reading: Reading) -> None:
-        if reading.quality is not Quality.BAD:
-            at_ms = round(reading.at.timestamp() * 1000)
-            self.house.plan.meters.add(reading.device, reading.quantity, at_ms, reading.value)
+    def _metered(self, messages: Sequence[Message]) -> None:
+        add = self.house.plan.meters.add
+        for telegram in telegrams(messages):
+            if telegram.quality is Quality.BAD:
+                continue
+            at_ms = round(telegram.at.timestamp() * 1000)
+            for quantity in QUANTITIES:
+                energy_wh = telegram.get(quantity)
+                if energy_wh is not None:
+                    add(telegram.device, quantity, at_ms, energy_wh)
 
     def _now_ms(self) -> int:
         return round(self.ctx.clock.now().timestamp() * 1000)

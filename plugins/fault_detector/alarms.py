@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -50,6 +50,7 @@ class Register:
 
     def __init__(self, active: Iterable[Finding] = ()) -> None:
         self._active: dict[tuple[str, str], Finding] = {a.key: a for a in active}
+        self._count = Counter(kind for kind, _ in self._active)
         self.recent: deque[Finding] = deque(maxlen=RECENT)
 
     @property
@@ -59,12 +60,12 @@ class Register:
     @property
     def any_silent(self) -> bool:
         """Whether somebody is missed."""
-        return any(a.kind in (METER_LOST, BROKER_LOST) for a in self._active.values())
+        return self._count[METER_LOST] + self._count[BROKER_LOST] > 0
 
     @property
     def any_dark(self) -> bool:
         """Whether somebody is without supply."""
-        return any(a.kind in (OUTAGE, FAULT) for a in self._active.values())
+        return self._count[OUTAGE] + self._count[FAULT] > 0
 
     def get(self, kind: str, subject: str) -> Finding | None:
         return self._active.get((kind, subject))
@@ -85,6 +86,7 @@ class Register:
         """Return the finding to tell; none if the alarm stands with that severity already."""
         standing = self._active.get((kind, subject))
         if standing is None:
+            self._count[kind] += 1
             finding = Finding(
                 alarm_id(kind, subject, now), kind, subject, severity, now, now, text, evidence
             )
@@ -111,6 +113,7 @@ class Register:
         standing = self._active.pop((kind, subject), None)
         if standing is None:
             return []
+        self._count[kind] -= 1
         lasted_s = round((now - standing.since).total_seconds(), 3)
         finding = replace(
             standing,

@@ -65,14 +65,15 @@ class LimitWatch:
 
     def take(self, voltages_pu: Sequence[float], now: datetime) -> None:
         """Note the voltages of all phases at one moment; dead phases are passed over."""
-        living = [pu for pu in voltages_pu if pu >= self.rules.dead_below_pu]
+        rules = self.rules
+        living = [pu for pu in voltages_pu if pu >= rules.dead_below_pu]
         if not living:
             self.exceeded_since = self.emergency_since = None
             self.back = False
             return
-        worst = max(living, key=lambda pu: abs(pu - 1.0))
-        level = max(self.rules.level(pu) for pu in living)
-        self.worst_pu = worst
+        lowest, highest = min(living), max(living)
+        self.worst_pu = highest if highest - 1.0 >= 1.0 - lowest else lowest
+        level = max(rules.level(lowest), rules.level(highest))
         self.back = level is Level.INSIDE
         if level < Level.NORMAL_EXCEEDED:
             self.exceeded_since = None
@@ -100,18 +101,30 @@ class LimitAlarms:
         self._rules = rules
         self._register = register
         self._watches: dict[str, LimitWatch] = {}
+        self._violating: dict[str, Meter] = {}
 
     def take(self, meter: Meter, voltages_pu: Sequence[float], now: datetime) -> list[Finding]:
         """Note the voltages of all phases of a meter at one moment."""
-        watch = self._watches.setdefault(meter.device, LimitWatch(self._rules))
-        watch.take(voltages_pu, now)
-        return self.check(meter, now)
-
-    def check(self, meter: Meter, now: datetime) -> list[Finding]:
-        """Judge a meter as of now."""
         watch = self._watches.get(meter.device)
         if watch is None:
-            return []
+            watch = self._watches[meter.device] = LimitWatch(self._rules)
+        watch.take(voltages_pu, now)
+        if watch.exceeded_since is not None:
+            self._violating[meter.device] = meter
+            return self._judge(meter, watch, now)
+        self._violating.pop(meter.device, None)
+        if watch.back and self._register.get(VOLTAGE, meter.device) is not None:
+            return self._judge(meter, watch, now)
+        return []
+
+    def check(self, now: datetime) -> list[Finding]:
+        """Judge as of now: a limit may have been violated for long enough."""
+        found: list[Finding] = []
+        for meter in self._violating.values():
+            found += self._judge(meter, self._watches[meter.device], now)
+        return found
+
+    def _judge(self, meter: Meter, watch: LimitWatch, now: datetime) -> list[Finding]:
         pu = round(watch.worst_pu, 4)
         level = watch.due(now)
         if level is not Level.INSIDE:

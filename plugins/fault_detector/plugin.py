@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,13 +14,14 @@ from hub.api import (
     Alarm,
     Context,
     HubError,
+    Message,
     Plugin,
     PluginState,
     PluginStatus,
     Quality,
-    Reading,
     Severity,
     hookimpl,
+    telegrams,
 )
 
 from . import store
@@ -30,6 +31,7 @@ from .configuration import FaultDetectorConfig
 from .delays import Delays
 from .rules import Detector
 
+VOLTAGES = ("voltage", "voltage_a", "voltage_b", "voltage_c")
 #: How often everything is judged as of now; silence and dwell times end on such a tick.
 TICK_S = 0.5
 #: How long cleared alarms are kept in the ledger, and how far back they are shown.
@@ -70,8 +72,7 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
         ctx.serve("faults/alarms", self._alarms)
         ctx.subscribe(f"alarm/{BROKER_LOST}/+", self._on_broker)
         ctx.subscribe("plugin/+/status", self._on_plugin)
-        for suffix in ("", "_a", "_b", "_c"):
-            ctx.subscribe(f"reading/+/voltage{suffix}", self._on_reading)
+        ctx.subscribe_batches([f"reading/+/{q}" for q in VOLTAGES], self._on_readings)
         ctx.every(TICK_S, self._tick, name="judge")
 
     def _meters(self, ctx: Context) -> list[Meter]:
@@ -92,18 +93,20 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
 
     # -- in --
 
-    def _on_reading(self, reading: Reading) -> None:
+    def _on_readings(self, messages: Sequence[Message]) -> None:
         now = self._ctx.clock.now()
-        age_s = (now - reading.at).total_seconds()
-        # What is not certain may be old: a retained message, say, tells how things were.
-        if reading.quality is not Quality.GOOD and (
-            reading.quality is Quality.BAD or age_s > self.config.stale_after
-        ):
-            return
-        if not self._delays.is_current(reading.device, reading.at, now):
-            return
-        found = self._detector.sample(reading.device, reading.quantity, reading.value, now)
-        self._put(found)
+        for telegram in telegrams(messages):
+            # What is not certain may be old: a retained message, say, tells how things were.
+            if telegram.quality is not Quality.GOOD and (
+                telegram.quality is Quality.BAD
+                or (now - telegram.at).total_seconds() > self.config.stale_after
+            ):
+                continue
+            if not self._delays.is_current(telegram.device, telegram.at, now):
+                continue
+            for place in voltage_places(telegram.quantities):
+                quantity, volts = telegram.quantities[place], telegram.values[place]
+                self._put(self._detector.sample(telegram.device, quantity, volts, now))
         if self._detector.waiting and not self._settling:
             self._settling = True
             due = now + timedelta(seconds=self.config.settle)
@@ -180,6 +183,12 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
     async def probe(self) -> Mapping[str, Any]:
         """Return the alarms that stand."""
         return await self._alarms(None)
+
+
+@lru_cache(256)
+def voltage_places(quantities: tuple[str, ...]) -> tuple[int, ...]:
+    """Return where the voltages are in a telegram."""
+    return tuple(place for place, quantity in enumerate(quantities) if quantity in VOLTAGES)
 
 
 def _alarm(finding: Finding) -> Alarm:

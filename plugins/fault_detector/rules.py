@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from .alarms import BROKER_LOST, FAULT, METER_LOST, OUTAGE, VOLTAGE, Finding, Register
-from .channels import Channels, Meter
+from .channels import Channel, Channels, Meter
 from .limits import LimitAlarms, LimitRules
 from .outages import OutageAlarms, phases_of
 from .silence import ALL_METERS, SilenceAlarms
@@ -67,13 +67,17 @@ class Detector:
             found += self._outages.check(now)
         if channel.meter.house is not None:
             # The head's voltage is the affair of the network above: no limits there.
-            voltages_pu = [
-                c.pu
-                for c in self._channels.of(device)
-                if c.pu is not None and c.fresh(now, self._rules.stale_after)
-            ]
-            found += self._limits.take(channel.meter, voltages_pu, now)
+            found += self._limits.take(channel.meter, self._fresh_pu(channel, now), now)
         return found
+
+    def _fresh_pu(self, channel: Channel, now: datetime) -> list[float]:
+        """Return the voltages of a channel that has just reported and of its meter's others."""
+        channels = self._channels.of(channel.meter.device)
+        if len(channels) == 1:
+            assert channel.pu is not None
+            return [channel.pu]
+        stale_after = self._rules.stale_after
+        return [c.pu for c in channels if c.pu is not None and c.fresh(now, stale_after)]
 
     def link_changed(self, link: str, up: bool, now: datetime) -> None:
         """Note that the way to the meters is back or lost: no meter is blamed meanwhile."""
@@ -82,8 +86,7 @@ class Detector:
     def check(self, now: datetime) -> list[Finding]:
         """Judge everything as of now."""
         found = self._outages.check(now)
-        for meter in self._channels.meters.values():
-            found += self._limits.check(meter, now)
+        found += self._limits.check(now)
         return found + self._silence.check(now)
 
     def clear_unwatched(self, now: datetime) -> list[Finding]:

@@ -54,6 +54,7 @@ class SilenceAlarms:
     def __init__(
         self, devices: Iterable[str], stale_after: timedelta, register: Register, now: datetime
     ) -> None:
+        #: In the order in which they were heard last, the longest silent first.
         self._seen = dict.fromkeys(devices, now)
         self._stale_after = stale_after
         self._register = register
@@ -62,6 +63,7 @@ class SilenceAlarms:
 
     def heard(self, device: str, now: datetime) -> list[Finding]:
         """Note that a meter reported."""
+        self._seen.pop(device, None)
         self._seen[device] = now
         if not self._register.any_silent:
             return []
@@ -77,7 +79,8 @@ class SilenceAlarms:
 
     def check(self, now: datetime) -> list[Finding]:
         """Judge all meters as of now."""
-        if self._links_down:
+        longest_silent = next(iter(self._seen.values()), now)
+        if self._links_down or now - longest_silent <= self._stale_after:
             return []
         silence = find_silent(self._seen, now, self._stale_after, self._excused_until)
         if silence.all_silent:

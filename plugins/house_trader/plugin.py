@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -14,15 +14,16 @@ from hub.api import (
     Context,
     DeliveryScheduled,
     House,
+    Message,
     NotServed,
     Plugin,
     PluginConfig,
     Priority,
     Quality,
-    Reading,
     TradeMatched,
     Unavailable,
     hookimpl,
+    telegrams,
 )
 
 from .configuration import Config, check_houses
@@ -101,24 +102,22 @@ class HouseTrader(Plugin[Config]):
         ctx.subscribe(f"market/{market}/trade_matched", self._matched)
         ctx.subscribe("alarm/outage/+", self._outage)
         self._devices = {ctx.houses[house].device(house): house for house in self._houses}
-        for device in self._devices:
-            for quantity_name in ("energy_import", "energy_export"):
-                ctx.subscribe(f"reading/{device}/{quantity_name}", self._metered)
+        ctx.subscribe_batches(("reading/+/energy_import", "reading/+/energy_export"), self._metered)
 
     def _now_s(self) -> float:
         return self.ctx.clock.now().timestamp()
 
     # -- what the house does by itself --
 
-    def _metered(self, reading: Reading) -> None:
-        house = self._devices[reading.device]
-        if reading.quality is Quality.BAD:
-            return
-        at_s, history = reading.at.timestamp(), self._histories[house]
-        if reading.quantity == "energy_import":
-            history.note(at_s, imported_wh=reading.value)
-        else:
-            history.note(at_s, exported_wh=reading.value)
+    def _metered(self, messages: Sequence[Message]) -> None:
+        for telegram in telegrams(messages):
+            house = self._devices.get(telegram.device)
+            if house is not None and telegram.quality is not Quality.BAD:
+                self._histories[house].note(
+                    telegram.at.timestamp(),
+                    imported_wh=telegram.get("energy_import"),
+                    exported_wh=telegram.get("energy_export"),
+                )
 
     def _outage(self, alarm: Alarm) -> None:
         if alarm.subject not in self._houses:

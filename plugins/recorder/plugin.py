@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,9 @@ from hub.api import (
     ReadingBatch,
     ScenarioStep,
     Severity,
+    Telegram,
     hookimpl,
+    telegrams,
 )
 
 from . import tables
@@ -35,8 +37,13 @@ from .configuration import RecorderConfig
 from .selection import Selection
 from .sentences import sentence
 
+MEASUREMENTS = (Telegram, Reading, ReadingBatch)
+#: What is kept of a feeder's state.
+SUMMARY = (
+    "source_power", "source_reactive_power", "losses", "voltage_max_pu", "voltage_min_pu",
+)  # fmt: skip
 #: Rows in one transaction.
-MOST_ROWS = 500
+MOST_ROWS = 5_000
 #: How often old samples are thinned out, and how many series in one transaction.
 THIN_OUT_S = 600.0
 SERIES_AT_ONCE = 50
@@ -63,8 +70,8 @@ class Recorder(Plugin[RecorderConfig]):
             self._tell_of_loss(ctx.history.set_aside)
         ctx.serve("history/series", self._answer_series)
         ctx.serve("history/events", self._answer_events)
-        # One subscription for all: so a batch comes as a batch, and events in their order.
-        ctx.subscribe("#", self._on_message)
+        # One subscription for all: so events come in their order.
+        ctx.subscribe_batches(("#",), self._on_messages)
         ctx.every(self.config.flush, self._flush, name="flush")
         ctx.every(THIN_OUT_S, self._thin_out, name="thin out", timeout_s=THIN_OUT_S)
 
@@ -83,13 +90,16 @@ class Recorder(Plugin[RecorderConfig]):
 
     # -- in ----------------------------------------------------------------------------------------
 
-    def _on_message(self, message: Message) -> None:
+    def _on_messages(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if isinstance(message, MEASUREMENTS):
+                for telegram in telegrams((message,)):
+                    self._keep(telegram.device, telegram.quantities, telegram.values, telegram.at)
+            else:
+                self._note(message)
+
+    def _note(self, message: Message) -> None:
         match message:
-            case ReadingBatch():
-                for device, value in zip(message.devices, message.values, strict=True):
-                    self._keep(device, message.quantity, float(value), message.at)
-            case Reading():
-                self._keep(message.device, message.quantity, message.value, message.at)
             case FeederState():
                 self._keep_feeder(message)
             case PluginStatus():
@@ -102,25 +112,27 @@ class Recorder(Plugin[RecorderConfig]):
             case Alarm() | Notification() | CommandResult() | MarketEvent() | ScenarioStep():
                 self._happened(message, message.at)
 
-    def _keep(self, device: str, quantity: str, value: float, at: datetime) -> None:
+    def _keep(
+        self, device: str, quantities: tuple[str, ...], values: Sequence[float], at: datetime
+    ) -> None:
         at_s = at.timestamp()
-        if self._selection.keep(device, quantity, value, at_s):
-            self._buffer.add_sample(Sample(device, quantity, round(at_s * 1000), value))
+        at_ms = round(at_s * 1000)
+        for series, value in self._selection.choose(device, quantities, values, at_s):
+            self._buffer.add_sample(Sample(device, series.quantity, at_ms, value))
 
     def _keep_feeder(self, state: FeederState) -> None:
         living = [pu for pu in state.voltages_pu if pu > 0.1]
-        summary = {
-            "source_power": state.source_w,
-            "source_reactive_power": state.source_var,
-            "losses": state.losses_w,
-            "voltage_max_pu": float(max(living, default=0.0)),
-            "voltage_min_pu": float(min(living, default=0.0)),
-        }
-        for quantity, value in summary.items():
-            self._keep(state.feeder, quantity, value, state.at)
+        values = (
+            state.source_w,
+            state.source_var,
+            state.losses_w,
+            float(max(living, default=0.0)),
+            float(min(living, default=0.0)),
+        )
+        self._keep(state.feeder, SUMMARY, values, state.at)
 
     def _happened(self, message: Message, at: datetime) -> None:
-        data = asdict(message)  # type: ignore[call-overload]
+        data = _figures(message)
         try:
             kept = json.dumps(data, default=str, allow_nan=False)
         except ValueError:
@@ -211,6 +223,13 @@ class Recorder(Plugin[RecorderConfig]):
             }
             for row in rows
         ]
+
+
+def _figures(message: Message) -> dict[str, Any]:
+    """Return what a message says; market events hold nothing that would have to be copied."""
+    if isinstance(message, MarketEvent):
+        return {field.name: getattr(message, field.name) for field in fields(message)}
+    return asdict(message)  # type: ignore[call-overload, no-any-return]
 
 
 def _time(value: Any, default: datetime) -> datetime:

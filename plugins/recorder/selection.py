@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -15,30 +17,55 @@ class Rule:
     significant: float = 0.02
 
 
+@dataclass(slots=True, eq=False)
+class Series:
+    """One quantity of one device, and what was kept last of it."""
+
+    device: str
+    quantity: str
+    value: float = math.nan
+    at_s: float = -math.inf
+
+
 class Selection:
     """Remembers what was kept last of each series."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
-        self._kept: dict[tuple[str, str], tuple[float, float]] = {}
+        self._series: dict[tuple[str, str], Series] = {}
+        self._of_telegrams: dict[tuple[str, tuple[str, ...]], tuple[Series, ...]] = {}
 
-    def keep(self, device: str, quantity: str, value: float, at_s: float) -> bool:
-        """Return whether to keep a value. One that is not newer than the last is never kept."""
-        key = device, quantity
-        last = self._kept.get(key)
-        if last is not None and not self._worth(last, value, at_s):
-            return False
-        self._kept[key] = (value, at_s)
-        return True
+    def choose(
+        self, device: str, quantities: tuple[str, ...], values: Iterable[float], at_s: float
+    ) -> list[tuple[Series, float]]:
+        """Return the values to keep of those that a device reported at a time. One that is not
+        newer than the last of its series is never kept.
+        """
+        rule = self._rule
+        kept = []
+        for series, value in zip(self._all(device, quantities), values, strict=True):
+            age_s = at_s - series.at_s
+            before = series.value
+            change = abs(value - before)
+            if age_s < rule.heartbeat_s and (
+                not change
+                or age_s <= 0
+                or (
+                    age_s < rule.min_interval_s
+                    and change <= rule.significant * max(abs(before), abs(value))
+                )
+            ):
+                continue
+            series.value, series.at_s = value, at_s
+            kept.append((series, value))
+        return kept
 
-    def _worth(self, last: tuple[float, float], value: float, at_s: float) -> bool:
-        before, kept_at_s = last
-        age_s = at_s - kept_at_s
-        if age_s <= 0:
-            return False
-        change = abs(value - before)
-        if change > self._rule.significant * max(abs(before), abs(value)):
-            return True
-        if change > 0 and age_s >= self._rule.min_interval_s:
-            return True
-        return age_s >= self._rule.heartbeat_s
+    def _all(self, device: str, quantities: tuple[str, ...]) -> tuple[Series, ...]:
+        found = self._of_telegrams.get((device, quantities))
+        if found is None:
+            found = tuple(
+                self._series.setdefault((device, quantity), Series(device, quantity))
+                for quantity in quantities
+            )
+            self._of_telegrams[device, quantities] = found
+        return found

@@ -95,10 +95,10 @@ def write(connection: Connection, batch: Batch, known: Mapping[tuple[str, str], 
             ids[key] = new[key] = _series_id(connection, *key)
     if batch.samples:
         rows = [
-            {"series": ids[s.device, s.quantity], "at_ms": s.at_ms, "value": s.value}
-            for s in batch.samples
+            (ids[device, quantity], at_ms, value)
+            for device, quantity, at_ms, value in batch.samples
         ]
-        connection.execute(_insert_if_new(connection, samples), rows)
+        _insert_samples(connection, rows)
     if batch.events:
         connection.execute(
             insert(events),
@@ -122,9 +122,18 @@ def _series_id(connection: Connection, device: str, quantity: str) -> int:
     return int(found)
 
 
-def _insert_if_new(connection: Connection, table: Table) -> Any:
+def _insert_samples(connection: Connection, rows: list[tuple[int, int, float]]) -> None:
+    """Add samples; those that are there stay. The rows go to the driver as they are: SQLAlchemy
+    takes twice as long to look at them as SQLite to write them.
+    """
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
+    statement = dialect.insert(samples).on_conflict_do_nothing()
+    names = ("series", "at_ms", "value")
+    compiled = statement.compile(dialect=connection.dialect, column_keys=names)
+    if compiled.positiontup == list(names):
+        connection.exec_driver_sql(str(compiled), rows)
+    else:
+        connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def read_series(
@@ -231,41 +240,53 @@ def all_series(connection: Connection) -> list[int]:
 def thin_out(
     connection: Connection, numbers: Sequence[int], *, now_ms: int, raw_ms: int, minutes_ms: int
 ) -> None:
-    """Sum up whole minutes of some series, then delete samples and minutes beyond their age."""
+    """Sum up whole minutes of some series, then delete samples and minutes beyond their age.
+
+    Series that were summed up to the same minute share a statement.
+    """
     until_ms = now_ms - now_ms % MINUTE_MS
     # Whole minutes only: a minute is either all there as samples or all summed up.
     gone_ms = min(until_ms, now_ms - raw_ms)
     gone_ms -= gone_ms % MINUTE_MS
+    newest = connection.execute(
+        select(minutes.c.series, func.max(minutes.c.at_ms))
+        .where(minutes.c.series.in_(numbers))
+        .group_by(minutes.c.series)
+    )
+    last = {row.series: int(row[1]) for row in newest}
+    alike: dict[int, list[int]] = {}
     for number in numbers:
-        last = connection.execute(
-            select(func.max(minutes.c.at_ms)).where(minutes.c.series == number)
-        ).scalar()
-        since_ms = 0 if last is None else int(last) + MINUTE_MS
-        minute = (samples.c.at_ms // MINUTE_MS) * MINUTE_MS
-        summed = (
-            select(
-                samples.c.series,
-                minute.label("minute"),
-                func.count(),
-                func.sum(samples.c.value),
-                func.min(samples.c.value),
-                func.max(samples.c.value),
-            )
-            .where(
-                samples.c.series == number,
-                samples.c.at_ms >= since_ms,
-                samples.c.at_ms < until_ms,
-            )
-            .group_by(samples.c.series, "minute")
-        )
-        names = ["series", "at_ms", "n", "total", "low", "high"]
-        connection.execute(insert(minutes).from_select(names, summed))
+        since_ms = last[number] + MINUTE_MS if number in last else 0
+        alike.setdefault(since_ms, []).append(number)
+    for since_ms, of_these in alike.items():
+        _sum_up(connection, of_these, since_ms, until_ms)
+    for table, before_ms in ((samples, gone_ms), (minutes, now_ms - minutes_ms)):
         connection.execute(
-            delete(samples).where(samples.c.series == number, samples.c.at_ms < gone_ms)
+            delete(table).where(table.c.series.in_(numbers), table.c.at_ms < before_ms)
         )
-        connection.execute(
-            delete(minutes).where(minutes.c.series == number, minutes.c.at_ms < now_ms - minutes_ms)
+
+
+def _sum_up(connection: Connection, numbers: Sequence[int], since_ms: int, until_ms: int) -> None:
+    """Write the minutes of some series within a span."""
+    minute = (samples.c.at_ms // MINUTE_MS) * MINUTE_MS
+    summed = (
+        select(
+            samples.c.series,
+            minute.label("minute"),
+            func.count(),
+            func.sum(samples.c.value),
+            func.min(samples.c.value),
+            func.max(samples.c.value),
         )
+        .where(
+            samples.c.series.in_(numbers),
+            samples.c.at_ms >= since_ms,
+            samples.c.at_ms < until_ms,
+        )
+        .group_by(samples.c.series, "minute")
+    )
+    names = ["series", "at_ms", "n", "total", "low", "high"]
+    connection.execute(insert(minutes).from_select(names, summed))
 
 
 def forget_events(connection: Connection, before_ms: int) -> None:

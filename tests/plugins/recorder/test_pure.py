@@ -24,7 +24,16 @@ AT = datetime(2026, 6, 21, tzinfo=UTC)
 
 def kept(values: list[tuple[float, float]], rule: Rule | None = None) -> list[float]:
     selection = Selection(rule or Rule())
-    return [at for at, value in values if selection.keep("d", "q", value, at)]
+    return [at for at, value in values if selection.choose("d", ("q",), (value,), at)]
+
+
+def test_a_series_is_the_same_in_whatever_telegram_it_comes():
+    selection = Selection(Rule())
+    assert len(selection.choose("d", ("p", "q"), (1.0, 2.0), 0)) == 2
+    assert selection.choose("d", ("q",), (2.0,), 1) == []
+    ((series, value),) = selection.choose("d", ("q", "p"), (3.0, 1.0), 2)
+    assert (series.device, series.quantity, value) == ("d", "q", 3.0)
+    assert len(selection.choose("e", ("q",), (3.0,), 2)) == 1
 
 
 def test_small_changes_are_kept_every_interval_and_large_ones_at_once():
