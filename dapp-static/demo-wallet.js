@@ -21,7 +21,8 @@ export function demoAllowed(info) {
 /** @param {any} info @returns {Promise<any>} a provider, once the node itself says it is a development chain */
 async function devProvider(info) {
   if (!demoAllowed(info)) throw new Error("Demo accounts exist on the development chain only.");
-  const provider = new JsonRpcProvider(info.rpc_url, DEV_CHAIN_ID, {
+  // The hub passes calls on: the node itself answers wallets, and no pages.
+  const provider = new JsonRpcProvider(new URL("/rpc", location.origin).href, DEV_CHAIN_ID, {
     staticNetwork: true,
     polling: true,
     pollingInterval: 1000,

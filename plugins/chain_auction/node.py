@@ -151,7 +151,8 @@ class AnvilNode:
             str(s.binary), "--host", s.host, "--port", str(s.port), "--chain-id", str(s.chain_id),
             "--accounts", str(s.accounts), "--mnemonic", DEV_MNEMONIC,
             "--gas-limit", str(BLOCK_GAS_LIMIT), "--block-base-fee-per-gas", str(BASE_FEE_WEI),
-            "--quiet",
+            # Without CORS headers no page of a stranger can use the unlocked accounts.
+            "--quiet", "--no-cors",
             "--state", str(self._state), "--state-interval", str(STATE_INTERVAL_S),
         ]  # fmt: skip
         if self._origin.exists():

@@ -12,6 +12,7 @@ from aiohttp import web
 from hub.api import Command, Context, HubError, Priority, Reading, plain
 
 from . import answers, metrics
+from .node_door import NodeDoor
 
 #: Time to answer a request for a reload before the reload stops this very plugin.
 RELOAD_AFTER_S = 0.2
@@ -28,10 +29,11 @@ PLAIN_QUESTIONS = {
 
 
 class Api:
-    """Handlers of everything below `/api`, and of `/health` and `/metrics`."""
+    """Handlers of everything below `/api`, and of `/health`, `/metrics` and `/rpc`."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, node: NodeDoor) -> None:
         self._ctx = ctx
+        self._node = node
 
     def add_routes(self, app: web.Application) -> None:
         """Add all routes."""
@@ -53,6 +55,7 @@ class Api:
         app.router.add_post("/api/scenarios/{id}/run", self._guarded(self._run_scenario))
         app.router.add_post("/api/command", self._guarded(self._command))
         app.router.add_post("/api/reload", self._guarded(self._reload))
+        app.router.add_post("/rpc", self._guarded(self._node.handle))
 
     def _guarded(self, handler: Handler) -> Handler:
         """Turn what is wrong with a request, or with the hub, into an answer."""

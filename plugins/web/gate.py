@@ -25,7 +25,6 @@ class Gate:
         names: Further host names it is reached under.
         public_url: Where people reach the pages, if that is elsewhere.
         sessions: Who is logged in.
-        reachable: Returns origins that scripts may reach besides the hub's own.
         render: Renders a template of the given name and status.
         warn: Takes a line for the log.
     """
@@ -37,7 +36,6 @@ class Gate:
         names: Iterable[str],
         public_url: str | None,
         sessions: Sessions,
-        reachable: Callable[[], Awaitable[list[str]]],
         render: Render,
         warn: Callable[[str], None],
     ) -> None:
@@ -46,7 +44,6 @@ class Gate:
         self._names = [*names, *([public] if public else [])]
         self._public_url = public_url
         self._sessions = sessions
-        self._reachable = reachable
         self._render = render
         self._warn = warn
 
@@ -63,10 +60,10 @@ class Gate:
             self._admit(request)
             response = await handler(request)
         except web.HTTPException as error:
-            await self._protect(error)
+            self._protect(error)
             raise
         if not response.prepared:
-            await self._protect(response)
+            self._protect(response)
         return response
 
     def _admit(self, request: web.Request) -> None:
@@ -84,13 +81,13 @@ class Gate:
             raise web.HTTPFound("/login")
         raise web.HTTPUnauthorized(text="log in first")
 
-    async def _protect(self, response: web.StreamResponse) -> None:
+    @staticmethod
+    def _protect(response: web.StreamResponse) -> None:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers.setdefault("Cache-Control", "no-cache")
         if response.content_type == "text/html":
-            policy = security.content_policy(await self._reachable())
-            response.headers["Content-Security-Policy"] = policy
+            response.headers["Content-Security-Policy"] = security.CONTENT_POLICY
             response.headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
 
     async def _login_page(self, _: web.Request) -> web.Response:

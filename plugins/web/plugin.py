@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 import jinja2
 from aiohttp import web
 
-from hub.api import ConfigProblemError, Context, HubError, Plugin, hookimpl
+from hub.api import ConfigProblemError, Context, Plugin, hookimpl
 
 from . import security
 from .api import Api, Handler
 from .configuration import WebConfig
+from .files import Files
 from .gate import Gate
+from .node_door import NodeDoor
 from .sessions import Sessions
 from .stream import Stream
 
@@ -56,6 +58,7 @@ class Web(Plugin[WebConfig]):
             undefined=jinja2.StrictUndefined,
         )
         self._stream = Stream(ctx)
+        self._node = NodeDoor(ctx)
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=STOP_WITHIN_S)
         self._runner: web.AppRunner | None = runner
         await self._listen(runner)
@@ -83,6 +86,7 @@ class Web(Plugin[WebConfig]):
         if runner is not None:
             self._stream.stop()
             await runner.cleanup()
+            await self._node.close()
 
     async def _address(self, _: Any) -> str:
         return self._url
@@ -94,7 +98,6 @@ class Web(Plugin[WebConfig]):
             names=config.names,
             public_url=config.public_url,
             sessions=self._sessions,
-            reachable=self._reachable,
             render=self._render,
             warn=self._ctx.log.warning,
         )
@@ -103,7 +106,7 @@ class Web(Plugin[WebConfig]):
         app.router.add_get("/dapp", self._page("dapp.html"))
         app.router.add_get("/ws", self._stream.handle)
         gate.add_routes(app)
-        Api(self._ctx).add_routes(app)
+        Api(self._ctx, self._node).add_routes(app)
         for routes in self._ctx.plugin_hooks().hub_web_routes(ctx=self._ctx):
             self._add_foreign(app, routes)
         self._add_files(app)
@@ -118,12 +121,13 @@ class Web(Plugin[WebConfig]):
             self._ctx.log.error("routes of another plugin are left out: %s (%r)", error, routes)
 
     def _add_files(self, app: web.Application) -> None:
-        app.router.add_static("/static", HERE / "static")
+        files = Files(self._ctx.run_blocking)
         dapp = self.config.dapp or DAPP
         for name, file in VENDOR.items():
-            app.router.add_get(f"/vendor/{name}", _file(dapp / "node_modules" / file))
-        if dapp.is_dir():
-            app.router.add_static("/dapp-static", dapp)
+            path = dapp / "node_modules" / file
+            app.router.add_get(f"/vendor/{name}", files.one(path, "max-age=3600"))
+        app.router.add_get("/static/{name:.+}", files.folder(HERE / "static"))
+        app.router.add_get("/dapp-static/{name:.+}", files.folder(dapp))
 
     def _page(self, template: str) -> Handler:
         async def answer(_: web.Request) -> web.StreamResponse:
@@ -140,28 +144,6 @@ class Web(Plugin[WebConfig]):
             **values,
         )
         return web.Response(text=text, content_type="text/html", status=status)
-
-    async def _reachable(self) -> list[str]:
-        """Return the node that the trading page talks to, if there is a market."""
-        if "market/info" not in self._ctx.services:
-            return []
-        try:
-            info = await self._ctx.ask("market/info", timeout_s=0.5)
-        except HubError:
-            return []
-        origin = security.origin_of(str(info.get("rpc_url") or ""))
-        return [origin] if origin else []
-
-
-def _file(path: Path) -> Handler:
-    there = path.is_file()
-
-    async def answer(_: web.Request) -> web.StreamResponse:
-        if not there:
-            raise web.HTTPNotFound(text=f"{path.name} is not installed: run `make setup`")
-        return web.FileResponse(path, headers={"Cache-Control": "max-age=3600"})
-
-    return answer
 
 
 @hookimpl

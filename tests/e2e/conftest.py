@@ -80,7 +80,7 @@ async def browser(chromium_path: Path) -> AsyncIterator[Browser]:
 async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     """Open a URL in a context of its own: `page, watch = await open_page(url)`.
 
-    `also_allowed` names further origins the page may contact, such as a chain's RPC address;
+    `also_allowed` names further origins the page may contact, which none of the hub's own needs;
     `init_script` runs before the page's own scripts, such as a wallet; everything else (viewport,
     color_scheme, locale, ...) goes to Playwright's `new_context`.
     """

@@ -51,8 +51,7 @@ async def _log(_: Any) -> list[dict[str, Any]]:
 class HubSite:
     """A running hub on a thread and event loop of its own, which no test can hold up."""
 
-    def __init__(self, folder: Path, text: str, rpc: str = "") -> None:
-        self.rpc = rpc
+    def __init__(self, folder: Path, text: str) -> None:
         self._folder = folder
         self._text = text
         self._ready: Future[tuple[Hub, str]] = Future()
@@ -112,7 +111,7 @@ def whole(folder: Path, free_port: Callable[[], int]) -> HubSite:
     broker, chain = free_port(), free_port()
     text = "hub: {name: test street, time_lapse: 60}\n" + HOUSES
     text += PLUGINS.format(broker=broker, chain=chain, root=ROOT)
-    return HubSite(folder, text, f"http://127.0.0.1:{chain}")
+    return HubSite(folder, text)
 
 
 def bare(folder: Path) -> HubSite:

@@ -31,8 +31,7 @@ async def test_the_trading_page(
     address = info["accounts"][0]["address"]
     page, _ = await open_page(
         f"{site.url}/dapp?side=buy&qty_wh=3000&max_price=75000000000001&src=alert",
-        also_allowed=(site.rpc,),
-        init_script=wallet_script(site.rpc, address),
+        init_script=wallet_script(address),
         color_scheme=scheme,
         viewport=SIZES[size],
     )

@@ -35,10 +35,8 @@ def open_dapp(open_page, site: HubSite):
 
     async def open_it(house: str = "house1", *, query: str = "", **options):
         account = (await addresses(site))[house]
-        script = wallet_script(site.rpc, account, **options.pop("wallet", {}))
-        return await open_page(
-            f"{site.url}/dapp{query}", also_allowed=(site.rpc,), init_script=script, **options
-        )
+        script = wallet_script(account, **options.pop("wallet", {}))
+        return await open_page(f"{site.url}/dapp{query}", init_script=script, **options)
 
     return open_it
 
@@ -197,7 +195,7 @@ async def test_a_wrong_price_comes_with_the_nearest_right_ones(open_dapp):
 
 
 async def test_a_demo_account_trades_on_the_development_chain(open_page, site: HubSite):
-    page, _ = await open_page(f"{site.url}/dapp", also_allowed=(site.rpc,))
+    page, _ = await open_page(f"{site.url}/dapp")
     await page.locator("#wallet").click()
     await page.get_by_role("button", name="A new account").click()
     await expect(page.locator("#banners")).to_contain_text("Demo account: Demo wallet.")
@@ -210,7 +208,7 @@ async def test_a_demo_account_trades_on_the_development_chain(open_page, site: H
 
 
 async def test_on_a_chain_of_value_there_are_no_demo_accounts(open_page, site: HubSite):
-    page, _ = await open_page(f"{site.url}/dapp", also_allowed=(site.rpc,))
+    page, _ = await open_page(f"{site.url}/dapp")
     await page.route(
         "**/api/market/info", lambda route: _answer_with(route, site, chain_id=11155111)
     )
@@ -223,7 +221,7 @@ async def test_on_a_chain_of_value_there_are_no_demo_accounts(open_page, site: H
 
 async def test_a_hostile_wallet_stays_text(open_page, site: HubSite):
     name = "<img src=x onerror=alert(1)>"
-    script = wallet_script(site.rpc, "0x" + "1" * 40, name=name, icon="javascript:alert(1)")
+    script = wallet_script("0x" + "1" * 40, name=name, icon="javascript:alert(1)")
     page, _ = await open_page(f"{site.url}/dapp", init_script=script)
     await page.locator("#wallet").click()
     await expect(page.get_by_role("button", name=name)).to_be_visible()

@@ -1,4 +1,7 @@
-"""A browser wallet for tests: announced by EIP-6963, it forwards to a real development node."""
+"""A browser wallet for tests: announced by EIP-6963, it forwards to a real development node.
+
+A real wallet is no page and reaches the node itself; this one goes through the hub, as pages do.
+"""
 
 import json
 
@@ -16,7 +19,7 @@ _WALLET = """
   };
   const fail = (code, message) => Object.assign(new Error(message), {code});
   const forward = async (method, params) => {
-    const answer = await fetch(settings.rpc, {
+    const answer = await fetch("/rpc", {
       method: "POST", headers: {"content-type": "application/json"},
       body: JSON.stringify({jsonrpc: "2.0", id: 1, method, params}),
     });
@@ -70,11 +73,10 @@ ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 
 
 
 def wallet_script(
-    rpc: str, account: str, *, chain_id: int = 31337, name: str = "Test wallet", icon: str = ICON
+    account: str, *, chain_id: int = 31337, name: str = "Test wallet", icon: str = ICON
 ) -> str:
     """Return the script that puts the wallet into a page, before the page's own scripts."""
     settings = {
-        "rpc": rpc,
         "accounts": [account.lower()],
         "chain": hex(chain_id),
         "name": name,

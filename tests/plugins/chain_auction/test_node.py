@@ -1,5 +1,6 @@
 """The embedded chain as a process: its port, its state file, its end."""
 
+import json
 import os
 import pickle
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,3 +137,17 @@ def test_it_answers_on_loopback_with_the_wanted_chain_id(own_node: AnvilNode):
     own_node.start()
     assert int(rpc(own_node.url, "eth_chainId"), 16) == 31337
     assert own_node.url.startswith("http://127.0.0.1:")
+
+
+def test_pages_of_strangers_get_no_answer(own_node: AnvilNode):
+    """A browser asks first whether a page may send JSON, and hides answers without CORS headers."""
+    own_node.start()
+    stranger = {"origin": "http://evil.example", "content-type": "application/json"}
+    body = b'{"jsonrpc":"2.0","id":1,"method":"eth_accounts","params":[]}'
+    with urllib.request.urlopen(urllib.request.Request(own_node.url, body, stranger)) as answer:
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+    plain = {"origin": "http://evil.example", "content-type": "text/plain"}
+    mine = b'{"jsonrpc":"2.0","id":1,"method":"anvil_mine","params":[]}'
+    with urllib.request.urlopen(urllib.request.Request(own_node.url, mine, plain)) as answer:
+        assert "error" in json.load(answer), "what needs no asking beforehand is not carried out"
+    assert block_number(own_node.url) == 0
