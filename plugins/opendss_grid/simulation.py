@@ -111,6 +111,8 @@ class Simulation:
         self._own_load = np.array([house.feeder_load is None for house in houses], dtype=bool)
         rows = self.meters.load_rows[~self._own_load]
         self.fleet.var_per_w[~self._own_load] = self._base_var[rows] / self._base_w[rows]
+        none = np.zeros(0)
+        self._nothing = Powers(none, none, none, none, none, none)
         self._settle()
 
     def _settle(self) -> None:
@@ -143,15 +145,17 @@ class Simulation:
             return StepResult(self.time, elapsed_s, solution, None, powers, happenings)
         self.regulators.note(solution.taps, self.time)
         truth = self.meters.read(self._engine, solution, powers.net_w, powers.net_var)
-        energised = self.meters.energised(solution)
-        self.fleet.integrate(
-            powers, energised, hours, self.surroundings.driven_wh(before, self.time)
-        )
-        self.counters.add(powers, energised, hours)
-        happenings += self._blow_fuses(truth, elapsed_s)
+        if self.houses:
+            energised = self.meters.energised(solution)
+            driven_wh = self.surroundings.driven_wh(before, self.time)
+            self.fleet.integrate(powers, energised, hours, driven_wh)
+            self.counters.add(powers, energised, hours)
+            happenings += self._blow_fuses(truth, elapsed_s)
         return StepResult(self.time, elapsed_s, solution, truth, powers, happenings)
 
     def _decide(self, hours: float, factor: float) -> Powers:
+        if not self.houses:
+            return self._nothing
         load_w = np.where(
             self._own_load,
             self.surroundings.consumption_w(self.time),
@@ -170,8 +174,9 @@ class Simulation:
 
     def _set_loads(self, powers: Powers, factor: float) -> None:
         power_w, power_var = self._base_w * factor, self._base_var * factor
-        power_w[self.meters.load_rows] = powers.net_w
-        power_var[self.meters.load_rows] = powers.net_var
+        if self.houses:
+            power_w[self.meters.load_rows] = powers.net_w
+            power_var[self.meters.load_rows] = powers.net_var
         self._engine.set_loads(power_w, power_var)
 
     def _let_go_of_taps(self, now: datetime) -> tuple[Happening, ...]:
