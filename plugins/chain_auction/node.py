@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .problems import Misconfigured, Unreachable
+from .tied_process import spawn_tied
 
 #: The phrase that every Ethereum development node uses, so that wallets can import its accounts.
 #: Its keys are public: fit for a chain on loopback whose coin is worth nothing, and for no other.
@@ -103,9 +104,7 @@ class AnvilNode:
         if not self._state.exists():
             self._origin.write_text(str(int(time.time())))
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603  # our own binary, our own arguments
-                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            self._process = spawn_tied(self._command(), log)
         self._pid.write_text(str(self._process.pid))
         self._wait_until_it_answers()
         if not self._state.exists():

@@ -49,15 +49,21 @@ def test_a_missing_binary_says_what_to_do(tmp_path: Path):
         find_binary(tmp_path)
 
 
-def test_a_node_left_behind_by_a_killed_hub_is_ended_with_its_state(node_settings: NodeSettings):
-    # Another process starts the node and vanishes without a word, as a killed hub does.
+def kill_a_hub(settings: NodeSettings, *, tied: bool, how: str) -> None:
+    """Another process starts the node and vanishes without a word, as a killed hub does."""
     killed_hub = (
-        "import os, pickle, sys; from plugins.chain_auction.node import AnvilNode; "
-        "AnvilNode(pickle.loads(bytes.fromhex(sys.argv[1]))).start(); os._exit(1)"
+        "import os, pickle, signal, sys; from plugins.chain_auction import node, tied_process\n"
+        + ("" if tied else "node.spawn_tied = tied_process._spawn\n")
+        + "node.AnvilNode(pickle.loads(bytes.fromhex(sys.argv[1]))).start()\n"
+        + how
     )
     root = Path(__file__).parents[3]
-    settings = pickle.dumps(node_settings).hex()
-    subprocess.run([sys.executable, "-c", killed_hub, settings], cwd=root, check=False)
+    told = pickle.dumps(settings).hex()
+    subprocess.run([sys.executable, "-c", killed_hub, told], cwd=root, check=False)
+
+
+def test_a_node_left_behind_by_a_killed_hub_is_ended_with_its_state(node_settings: NodeSettings):
+    kill_a_hub(node_settings, tied=False, how="os._exit(1)")
     node = AnvilNode(node_settings)
     send_coin(node.url)
     node.start()
@@ -65,6 +71,26 @@ def test_a_node_left_behind_by_a_killed_hub_is_ended_with_its_state(node_setting
         assert block_number(node.url) == 1
     finally:
         node.stop()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's doing")
+@pytest.mark.parametrize("how", ["os._exit(1)", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_a_node_ends_with_its_hub_however_that_ends(node_settings: NodeSettings, how: str):
+    kill_a_hub(node_settings, tied=True, how=how)
+    deadline = time.monotonic() + 30
+    while not is_free(node_settings.port):
+        assert time.monotonic() < deadline, "the node outlived its hub"
+        time.sleep(0.02)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def test_the_pid_of_another_program_is_left_alone(node_settings: NodeSettings):
