@@ -19,6 +19,8 @@ const SENTENCES = {
   QtyOffLot: (qty, lot) => `${kwhText(qty)} kWh is not a multiple of ${kwhText(lot)} kWh.`,
   QtyOutOfRange: (qty, smallest, largest) =>
     `${kwhText(qty)} kWh is not between ${kwhText(smallest)} and ${kwhText(largest)} kWh.`,
+  OpenLimitReached: (open, asked, limit) =>
+    `You have ${kwhText(open)} kWh open, on the book or in trades not settled yet. With ${kwhText(asked)} kWh more it would be above the ${kwhText(limit)} kWh that one trader may have.`,
   ExpiryOutOfRange: (_, earliest, latest) =>
     `The order must end between ${when(earliest)} and ${when(latest)} by the chain's clock.`,
   StrikeLimitReached: (_, strikes, limit) =>

@@ -125,6 +125,7 @@ export function drawTrust(info, hubState) {
       item("Last block", String(info.head_block)),
       item("Price rule", info.pricing_mode === "uniform" ? "one price per round" : "each at its bid"),
       item("Deposit", `${info.deposit_rate_bps / 100} %`),
+      info.max_open_wh > 0 && item("Open per trader", `at most ${kwh(info.max_open_wh)}`),
     ],
     hubState && item("Hub", `${hubState.name} ${hubState.version}`),
   );

@@ -48,6 +48,10 @@ _SENTENCES: Mapping[str, Callable[[Figures, str], str]] = {
     "QtyOutOfRange": lambda f, _: (
         f"the quantity {kwh(f['qty'])} lies outside {kwh(f['smallest'])} to {kwh(f['largest'])}"
     ),
+    "OpenLimitReached": lambda f, _: (
+        f"{kwh(f['open'])} are open already, on the book or in trades not settled yet; with "
+        f"{kwh(f['asked'])} more it would be above the {kwh(f['limit'])} that one trader may have"
+    ),
     "ExpiryOutOfRange": lambda f, _: (
         f"an order must expire between {_time(f['earliest'])} and {_time(f['latest'])}, "
         f"not at {_time(f['expiry'])}"

@@ -59,6 +59,7 @@ def info(
         "order_ttl_s": facts.order_ttl_s,
         "settlement_ttl_s": facts.settlement_ttl_s,
         "deposit_rate_bps": facts.deposit_permille * 10,
+        "max_open_wh": facts.max_open_wh,
         "pricing_mode": facts.pricing_mode.value,
         "last_mcp_wei_per_kwh": book.last_mcp_wei_per_kwh or None,
         "next_match_at": next_match_at.isoformat() if next_match_at else None,

@@ -154,3 +154,10 @@ async def test_refusals_are_sentences(page, error, text, declined):
     found = await run(page, "errors", call)
     assert text in found["message"]
     assert found["declined"] is declined
+
+
+async def test_the_cap_on_a_trader_is_told_with_its_figures(page):
+    contract = "{parseError: () => ({name: 'OpenLimitReached', args: [4000n, 2500n, 5000n]})}"
+    told = await run(page, "errors", f"m.explain({{data: '0x12345678'}}, {contract}).message")
+    for figure in ("You have 4 kWh open", "With 2.5 kWh more", "above the 5 kWh"):
+        assert figure in told

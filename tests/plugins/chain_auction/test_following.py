@@ -9,7 +9,7 @@ import pytest
 from plugins.chain_auction import store
 from plugins.chain_auction.chain_market import ChainMarket
 from plugins.chain_auction.events import Entry
-from plugins.chain_auction.problems import ChainReplaced, Misconfigured, Unreachable
+from plugins.chain_auction.problems import ChainReplaced, Misconfigured, Refused, Unreachable
 from plugins.chain_auction.twin_events import OrderPlaced
 from tests.plugins.chain_auction.conftest import Bench
 from tests.plugins.chain_auction.rpc import block_number, rpc, send_coin
@@ -190,9 +190,13 @@ async def test_changed_rules_in_the_configuration_reach_the_contract(bench: Benc
     assert market.facts.min_qty_wh == 100
     await market.close()
     settings = bench.settings()
-    market = await bench.open(replace(settings, params=replace(settings.params, min_qty_wh=500)))
-    assert market.facts.min_qty_wh == 500
-    assert (await market.chain.call("params"))[0] == 500
+    rules = replace(settings.params, min_qty_wh=500, max_open_wh=600)
+    market = await bench.open(replace(settings, params=rules))
+    assert (market.facts.min_qty_wh, market.facts.max_open_wh) == (500, 600)
+    params = await market.chain.call("params")
+    assert (params[0], params[7]) == (500, 600)
+    with pytest.raises(Refused, match=r"with 1 kWh more it would be above the 0.6 kWh"):
+        await bid(market, 2)
     await market.close()
 
 
