@@ -33,7 +33,17 @@ class Clock:
     ) -> Clock:
         """Return a clock that reads `start` now and then follows the time of `loop`."""
         zero = loop.time()
-        return cls(lambda: start + timedelta(seconds=loop.time() - zero), time_lapse)
+        last_s, last = zero, start
+
+        def now() -> datetime:
+            """Time stands still between two jumps of the loop, and is asked thousands of times."""
+            nonlocal last_s, last
+            now_s = loop.time()
+            if now_s != last_s:
+                last_s, last = now_s, start + timedelta(seconds=now_s - zero)
+            return last
+
+        return cls(now, time_lapse)
 
     def now(self) -> datetime:
         return self._now()

@@ -25,10 +25,13 @@ CommandHandler = Callable[[Command], Awaitable[Mapping[str, Any] | None]]
 
 _Outcome = tuple[CommandStatus, str, Mapping[str, Any]]
 
+#: Of so many targets it is remembered who carries out their commands.
+MAX_TARGETS = 10_000
+
 log = logging.getLogger("hub.commands")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Registration:
     """One handler and the targets it answers for."""
 
@@ -68,7 +71,9 @@ class CommandRouter:
     ) -> None:
         self._now = now
         self._publish = publish
-        self._handlers: list[Registration] = []
+        #: By pattern, in order of registration.
+        self._handlers: dict[str, Registration] = {}
+        self._found: dict[str, Registration | None] = {}
         self._targets: dict[str, _Target] = {}
         self._order = itertools.count()
 
@@ -77,19 +82,21 @@ class CommandRouter:
 
         ValueError if a pattern is taken already.
         """
-        for other in self._handlers:
-            if other.pattern == pattern:
-                raise ValueError(
-                    f"commands for {pattern!r} are handled by {other.owner!r} already; "
-                    f"one actuator has one handler"
-                )
+        other = self._handlers.get(pattern)
+        if other is not None:
+            raise ValueError(
+                f"commands for {pattern!r} are handled by {other.owner!r} already; "
+                f"one actuator has one handler"
+            )
         registration = Registration(pattern, split_filter(pattern), handler, owner)
-        self._handlers.append(registration)
+        self._handlers[pattern] = registration
+        self._found.clear()
         return lambda: self._remove(registration)
 
     def _remove(self, registration: Registration) -> None:
-        if registration in self._handlers:
-            self._handlers.remove(registration)
+        if self._handlers.get(registration.pattern) is registration:
+            del self._handlers[registration.pattern]
+            self._found.clear()
         for target in self._targets.values():
             if target.handled_by is registration and target.handling is not None:
                 target.handling.cancel()
@@ -97,7 +104,7 @@ class CommandRouter:
     @property
     def targets(self) -> Mapping[str, str]:
         """Patterns and the plugin instances that answer for them."""
-        return {r.pattern: r.owner for r in self._handlers}
+        return {r.pattern: r.owner for r in self._handlers.values()}
 
     async def send(self, command: Command) -> CommandResult:
         """Have a command carried out. Never raises: the answer says what became of it."""
@@ -133,8 +140,14 @@ class CommandRouter:
 
     def _find(self, target: str) -> Registration | None:
         """The most specific pattern wins: more literal levels, then the earlier one."""
-        found = [r for r in self._handlers if matches(r.parts, target)]
-        return max(found, key=lambda r: sum(p not in ("+", "#") for p in r.parts), default=None)
+        if target not in self._found:
+            if len(self._found) >= MAX_TARGETS:
+                self._found.clear()
+            found = [r for r in self._handlers.values() if matches(r.parts, target)]
+            self._found[target] = max(
+                found, key=lambda r: sum(p not in ("+", "#") for p in r.parts), default=None
+            )
+        return self._found[target]
 
     async def _work(self, name: str, target: _Target) -> None:
         while target.waiting:

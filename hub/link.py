@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 from hub.topics import matches, split_filter
 
+#: Of so many topics a loopback link remembers who wants them.
+MAX_ROUTES = 100_000
+
 log = logging.getLogger("hub.link")
 
 #: Receives one message on the hub's loop; must not block.
@@ -122,6 +125,7 @@ class LoopbackLink(Link):
         self._net = net
         self._url = url
         self._handlers: list[tuple[tuple[str, ...], LinkHandler]] = []
+        self._routes: dict[str, list[LinkHandler]] = {}
         self._inbox: deque[tuple[LinkMessage, list[LinkHandler]]] = deque()
         self._loop = asyncio.get_running_loop()
         self._closed = False
@@ -153,6 +157,7 @@ class LoopbackLink(Link):
     ) -> None:
         parts = split_filter(topic_filter)
         self._handlers.append((parts, handler))
+        self._routes.clear()
         for topic, payload in self._net.retained(self._url).items():
             if matches(parts, topic):
                 self._loop.call_soon(
@@ -168,7 +173,12 @@ class LoopbackLink(Link):
 
     def receive(self, message: LinkMessage) -> None:
         """Take a message in for those who are subscribed now; it reaches them a turn later."""
-        wanted = [handler for parts, handler in self._handlers if matches(parts, message.topic)]
+        wanted = self._routes.get(message.topic)
+        if wanted is None:
+            if len(self._routes) >= MAX_ROUTES:
+                self._routes.clear()
+            wanted = [handler for parts, handler in self._handlers if matches(parts, message.topic)]
+            self._routes[message.topic] = wanted
         if not wanted:
             return
         if not self._inbox:

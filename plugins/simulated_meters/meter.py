@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 #: Below this share of the highest voltage it ever saw, a meter has no supply.
 NO_SUPPLY_PU = 0.1
 MJ_PER_WH = 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """What a meter shows at an instant. Power is import.
 
     Arrays have one entry per phase that is connected, named by `phases`; a single-phase meter has
@@ -34,7 +34,7 @@ class Sample:
     def factors(self) -> tuple[float, ...]:
         """Power factor per phase, 0 to 1; 0 without power, as Tasmota reports it."""
         pairs = zip(self.powers_w, self.powers_var, strict=True)
-        return tuple(abs(w) / math.hypot(w, var) if w else 0.0 for w, var in pairs)
+        return tuple([abs(w) / math.hypot(w, var) if w else 0.0 for w, var in pairs])
 
 
 @dataclass(slots=True)
@@ -81,26 +81,24 @@ class Meter:
         supplied = highest_v > NO_SUPPLY_PU * self.highest_v
         changed, self.supplied = supplied is not self.supplied, supplied
         self.without_supply_s = 0.0 if supplied else self.without_supply_s + elapsed_s
-        shown_w = tuple(w * self.gain for w in powers_w)
-        shown_var = tuple(var * self.gain for var in powers_var)
+        shown_w = tuple([w * self.gain for w in powers_w])
+        shown_var = tuple([var * self.gain for var in powers_var])
         counted_mj = round(math.fsum(shown_w) * elapsed_s * 1000)
         if counted_mj >= 0:
             self.import_mj += counted_mj
         else:
             self.export_mj -= counted_mj
+        shown = zip(voltages_v, shown_w, shown_var, strict=True)
         self.sample = Sample(
-            at=at,
-            phases=self.phases,
-            voltages_v=tuple(voltages_v),
-            currents_a=tuple(
-                math.hypot(w, var) / v if v > 0 else 0.0
-                for v, w, var in zip(voltages_v, shown_w, shown_var, strict=True)
-            ),
-            powers_w=shown_w,
-            powers_var=shown_var,
-            frequency_hz=self.frequency_hz if supplied else 0.0,
-            import_wh=self._shown(self.import_mj),
-            export_wh=self._shown(self.export_mj),
+            at,
+            self.phases,
+            tuple(voltages_v),
+            tuple([math.hypot(w, var) / v if v > 0 else 0.0 for v, w, var in shown]),
+            shown_w,
+            shown_var,
+            self.frequency_hz if supplied else 0.0,
+            self._shown(self.import_mj),
+            self._shown(self.export_mj),
         )
         return changed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -58,6 +58,8 @@ class SimulatedMeters(Plugin[Config]):
         self.clocks: dict[str, timedelta] = {}
         self.spoke_at: dict[str, datetime] = {}
         self.online: set[str] = set()
+        self._names: tuple[Sequence[str], Sequence[str]] = ((), ())
+        self._channels: list[tuple[Meter, tuple[int, ...]]] = []
         self.problems: dict[str, str] = {}
         self.saved: dict[str, tuple[int, int]] = {}
         if not ctx.virtual:
@@ -96,26 +98,39 @@ class SimulatedMeters(Plugin[Config]):
         }
 
     async def _step(self, points: MeteringPoints) -> None:
-        channels: dict[str, list[int]] = {}
-        for index, device in enumerate(points.devices):
-            channels.setdefault(device, []).append(index)
+        names = (points.devices, points.phases)
+        if names != self._names:
+            self._names, self._channels = names, self._connect(*names)
+        volts, watts, vars_ = points.voltages_v, points.powers_w, points.powers_var
         changed = set()
-        for device, indices in channels.items():
-            meter = self.meters.get(device) or self._install(
-                device, tuple(points.phases[i] for i in indices)
-            )
+        for meter, indices in self._channels:
             supply_changed = meter.measure(
                 points.at,
                 points.elapsed_s,
-                [float(points.voltages_v[i]) for i in indices],
-                [float(points.powers_w[i]) for i in indices],
-                [float(points.powers_var[i]) for i in indices],
+                [volts[i] for i in indices],
+                [watts[i] for i in indices],
+                [vars_[i] for i in indices],
             )
             if supply_changed:
-                changed.add(device)
+                changed.add(meter.device)
         await self._save()
-        for device in channels:
-            await self._speak(self.meters[device], points.at, at_once=device in changed)
+        for meter, _ in self._channels:
+            await self._speak(meter, points.at, at_once=meter.device in changed)
+
+    def _connect(
+        self, devices: Sequence[str], phases: Sequence[str]
+    ) -> list[tuple[Meter, tuple[int, ...]]]:
+        """Return the meters of a feeder with the places of their channels."""
+        channels: dict[str, list[int]] = {}
+        for index, device in enumerate(devices):
+            channels.setdefault(device, []).append(index)
+        return [
+            (
+                self.meters.get(device) or self._install(device, tuple(phases[i] for i in indices)),
+                tuple(indices),
+            )
+            for device, indices in channels.items()
+        ]
 
     async def _speak(self, meter: Meter, now: datetime, *, at_once: bool) -> None:
         """Send what is due. A meter that loses its supply says so before its interval is over."""
@@ -129,7 +144,8 @@ class SimulatedMeters(Plugin[Config]):
         if not (due or at_once):
             return
         self.spoke_at[device] = now
-        if not at_once and self.ctx.random.random() * 100 < self.config.loss_percent:
+        lossy = self.config.loss_percent > 0 and not at_once
+        if lossy and self.ctx.random.random() * 100 < self.config.loss_percent:
             return
         for topic, payload in self.dialect.measurement(device, meter.sample, self.clocks[device]):
             await self.link.publish(topic, payload)

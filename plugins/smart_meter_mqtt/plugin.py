@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -64,6 +65,7 @@ class SmartMeterMqtt(Plugin[Config]):
             raise ConfigProblemError(wrong)
         self.devices = await self._make_devices(preset, names)
         self.saved_cycles = 0
+        self.telegrams: list[Telegram] = []
         self.listening_since = ctx.clock.now()
         self.alarm: Alarm | None = None
         self.down_since: datetime | None = self.listening_since
@@ -139,12 +141,22 @@ class SmartMeterMqtt(Plugin[Config]):
         for device, topic in self.readings.get(message.topic, ()):
             for report in device.receive(topic, message.payload, now, retained=message.retained):
                 quality = Quality.ESTIMATED if report.estimated else Quality.GOOD
-                self.ctx.publish(
+                self._publish(
                     Telegram(device.name, report.quantities, report.values, report.at, quality)
                 )
             line = device.log_line(now)
             if line is not None:
                 self.ctx.log.warning("%s", line)
+
+    def _publish(self, telegram: Telegram) -> None:
+        """Publish all that arrives in this turn of the loop at its end, together."""
+        if not self.telegrams:
+            asyncio.get_running_loop().call_soon(self._publish_all)
+        self.telegrams.append(telegram)
+
+    def _publish_all(self) -> None:
+        telegrams, self.telegrams = self.telegrams, []
+        self.ctx.publish_all(telegrams)
 
     def _receive_availability(self, message: LinkMessage) -> None:
         route = self.availability.get(message.topic)
