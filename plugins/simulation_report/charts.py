@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .counter_log import IntArray
+from .counter_log import FloatArray, IntArray
 from .measures import Flows
 from .run_data import RunData
+from .scale import number
 from .shown import price_scale
-from .svg import Area, Band, Chart, Dots, Limit, Line, number
+from .svg import Area, Band, Chart, Dots, Limit, Line
 from .voltage_log import PHASES
 
 #: Houses with charts of their own; of the others the table and the files tell.
@@ -33,8 +34,8 @@ def group_power(data: RunData, flows: Flows, name: str, columns: list[int]) -> C
     of, edges_s = flows.of(columns), data.timeline.edges_s()
     net = _mean_kw((of.imported - of.exported).sum(axis=1), edges_s)
     shapes: list[Area | Line] = [
-        Area("import of the group", "import", [max(0.0, v) for v in net]),
-        Area("export of the group", "export", [min(0.0, v) for v in net]),
+        Area("import of the group", "import", _above(net)),
+        Area("export of the group", "export", _below(net)),
     ]
     figures = [("net import", net)]
     if of.known.all():
@@ -54,6 +55,14 @@ def group_power(data: RunData, flows: Flows, name: str, columns: list[int]) -> C
         hover=_texts(data, figures, digits, "kW"),
         note="" if of.known.all() else "Production or batteries of some houses are unknown here.",
     )
+
+
+def _above(values: Sequence[float]) -> list[float | None]:
+    return [v if v > 0 else None for v in values]
+
+
+def _below(values: Sequence[float]) -> list[float | None]:
+    return [v if v < 0 else None for v in values]
 
 
 def _texts(
@@ -108,7 +117,7 @@ def battery_charge(data: RunData) -> Chart | None:
     )
 
 
-def _gaps(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[float | None]:
+def _gaps(values: FloatArray) -> list[float | None]:
     return [None if np.isnan(v) else v for v in values.tolist()]
 
 
@@ -125,11 +134,11 @@ def houses(data: RunData, flows: Flows) -> list[Chart]:
                 edges=data.timeline.shares(),
                 marks=data.timeline.marks()[::2],
                 shapes=(
-                    Area("import", "import", [max(0.0, v) for v in net]),
-                    Area("export", "export", [min(0.0, v) for v in net]),
+                    Area("import", "import", _above(net)),
+                    Area("export", "export", _below(net)),
                 ),
                 small=True,
-                least_span=0.1,
+                empty="Nothing flowed through this meter.",
             )
         )
     return charts
@@ -163,6 +172,7 @@ def prices(data: RunData) -> tuple[Chart, Chart] | None:
         marks=line.marks(),
         shapes=(Dots("clearing price", "price", points),),
         limits=tariff,
+        limits_are="the supplier's prices",
         hover=texts,
         least_span=max(y for _, y in points) * 0.1,
     )
@@ -171,41 +181,53 @@ def prices(data: RunData) -> tuple[Chart, Chart] | None:
         unit="kWh per interval",
         edges=line.shares(),
         marks=line.marks(),
-        shapes=(Area("energy", "export", list(traded)),),
+        shapes=(Area("energy", "export", _above(traded)),),
         hover=texts,
     )
     return price_chart, energy_chart
 
 
 def voltage_bands(data: RunData, feeder: str) -> list[Chart]:
-    """For each phase the band that all its nodes were in, between the limits."""
+    """For each phase the band that all its nodes were in, and the one of the houses' meters."""
     log, line = data.voltages[feeder], data.timeline
     charts = []
     for phase, letter in enumerate(PHASES):
-        low, high = log.band_low[:, phase], log.band_high[:, phase]
+        low, high = log.nodes_band.of(phase)
         if np.isnan(high).all():
             continue
-        hover = [
-            f"{line.interval_text(i)}\n"
-            + ("no voltage" if np.isnan(low[i]) else f"{low[i]:.4f} to {high[i]:.4f} pu")
-            for i in range(line.intervals)
-        ]
+        shapes = [Band("all nodes", f"phase-{letter}", _gaps(low), _gaps(high))]
+        bands = [("nodes", low, high)]
+        house_low, house_high = log.houses_band.of(phase)
+        if not np.isnan(house_high).all():
+            css = f"phase-{letter} inner"
+            shapes.append(Band("houses' meters", css, _gaps(house_low), _gaps(house_high)))
+            bands.append(("houses", house_low, house_high))
         charts.append(
             Chart(
                 title=f"Phase {letter.upper()}",
-                unit="pu, lowest to highest node",
+                unit="pu, lowest to highest",
                 edges=line.shares(),
                 marks=line.marks(),
-                shapes=(Band("all nodes", f"phase-{letter}", _gaps(low), _gaps(high)),),
+                shapes=shapes,
                 limits=(
                     Limit(f"{log.low_pu:g} pu", log.low_pu),
                     Limit(f"{log.high_pu:g} pu", log.high_pu),
                 ),
-                hover=hover,
+                hover=[
+                    "\n".join([line.interval_text(i), *(_band_text(i, *band) for band in bands)])
+                    for i in range(line.intervals)
+                ],
                 least_span=LEAST_SPAN_PU,
+                legend=False,
             )
         )
     return charts
+
+
+def _band_text(interval: int, whose: str, low: FloatArray, high: FloatArray) -> str:
+    if np.isnan(low[interval]):
+        return f"{whose}: no voltage"
+    return f"{whose}: {low[interval]:.4f} to {high[interval]:.4f} pu"
 
 
 def tap_positions(data: RunData) -> Chart | None:

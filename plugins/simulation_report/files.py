@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import report_tables, summary
+from . import energy_tables, event_tables, summary
 from .definitions import DEFINITIONS
 from .measures import Flows
 from .page import render
@@ -26,7 +26,7 @@ ONLY_CSV = "intervals"
 def write(data: RunData, folder: Path) -> Path:
     """Write all files into a folder that exists; returns the page. OSError if it cannot."""
     flows = data.flows()
-    bills = report_tables.house_bills(data, flows)
+    bills = energy_tables.house_bills(data, flows)
     tables = _tables(data, flows, bills)
     for name, table in tables.items():
         (folder / f"{name}.csv").write_bytes(table.csv().encode())
@@ -39,17 +39,17 @@ def write(data: RunData, folder: Path) -> Path:
 
 def _tables(data: RunData, flows: Flows, bills: dict[str, Any]) -> dict[str, Table]:
     made = (
-        report_tables.groups(data, flows),
-        report_tables.houses(data, flows),
-        report_tables.bill_table(data, bills),
-        report_tables.rounds(data),
-        report_tables.trades(data),
-        report_tables.voltages(data),
-        report_tables.taps(data),
-        report_tables.alarms(data),
-        report_tables.notifications(data),
-        report_tables.troubles(data),
-        report_tables.intervals(data, flows),
+        energy_tables.groups(data, flows),
+        energy_tables.houses(data, flows),
+        energy_tables.bill_table(data, bills),
+        event_tables.rounds(data),
+        event_tables.trades(data),
+        event_tables.voltages(data),
+        event_tables.taps(data),
+        event_tables.alarms(data),
+        event_tables.notifications(data),
+        event_tables.troubles(data),
+        energy_tables.intervals(data, flows),
     )
     return {table.name: table for table in made}
 

@@ -17,7 +17,7 @@ from .definitions import DEFINITIONS
 from .measures import Flows
 from .run_data import RunData
 from .svg import Chart, figure
-from .tables import Table
+from .tables import Table, Value
 
 HERE = Path(__file__).parent
 #: Longer tables are cut on the page; the files have all of it.
@@ -33,6 +33,7 @@ class Shown:
     table: Table
     heads: Sequence[tuple[str, str, bool, str]]
     rows: Sequence[Sequence[tuple[str, str, bool]]]
+    total: Sequence[tuple[str, str, bool]] | None
 
     @property
     def cut(self) -> int:
@@ -48,14 +49,15 @@ def show(table: Table, leave_out: Sequence[str] = ()) -> Shown:
     """Return a table in texts, without some of its columns."""
     columns = [(i, c) for i, c in enumerate(table.columns) if c.key not in leave_out]
     heads = [(c.label, shown.UNITS.get(c.kind, ""), c.kind.numeric, c.hint) for _, c in columns]
-    rows = [
-        [(shown.cell(c, row[i]), _sort_key(row[i]), c.kind.numeric) for i, c in columns]
-        for row in table.rows[:MOST_ROWS]
-    ]
-    return Shown(table, heads, rows)
+
+    def cells(row: Sequence[Value]) -> list[tuple[str, str, bool]]:
+        return [(shown.cell(c, row[i]), _sort_key(row[i]), c.kind.numeric) for i, c in columns]
+
+    rows = [cells(row) for row in table.rows[:MOST_ROWS]]
+    return Shown(table, heads, rows, None if table.total is None else cells(table.total))
 
 
-def _sort_key(value: object) -> str:
+def _sort_key(value: Value) -> str:
     return "" if value is None else str(value)
 
 

@@ -161,9 +161,13 @@ class ReportWatcher:
     async def _see_places(self) -> None:
         """Learn where the houses are and which limits the voltage is held to."""
         for feeder, topology in await self._answers("topology"):
+            seen: set[str] = set()
             for house in topology["houses"]:
                 nodes = tuple(f"{house['bus']}.{phase}" for phase in house["phases"])
                 self.data.house_nodes[house["id"]] = (feeder, nodes)
+                seen.update(nodes)
+            if feeder in self.data.voltages:
+                self.data.voltages[feeder].watch_houses(seen)
         status = await self._run.ask("taps/status")
         if status is not None:
             self._limits = (float(status["limits"]["low"]), float(status["limits"]["high"]))
@@ -243,6 +247,8 @@ class ReportWatcher:
             if (standing.state, standing.reason) == (status.state, status.reason):
                 return
             standing.until_s = now_s
+            if now_s <= standing.since_s:  # over in the moment it began, as while links come up
+                self.data.troubles.remove(standing)
         if status.state not in WELL:
             trouble = Trouble(status.plugin, str(status.state), status.reason, now_s)
             self.data.troubles.append(trouble)

@@ -3,10 +3,17 @@
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
+    // No <button>: Chromium leaves those out where a head is repeated on paper.
+    const button = document.createElement("span");
+    button.role = "button";
+    button.tabIndex = 0;
     button.append(...head.childNodes);
     head.append(button);
+    button.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      button.click();
+    });
     button.addEventListener("click", () => {
       const down = head.getAttribute("aria-sort") !== "descending" && head.classList.contains("number")
         || head.getAttribute("aria-sort") === "ascending";
@@ -35,3 +42,9 @@ for (const field of document.querySelectorAll("input[data-filter]")) {
     }
   });
 }
+/* Paper cannot be unfolded: print what is folded, unless it would be a book. */
+addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details")) {
+    if (folded.querySelectorAll("tbody tr").length <= 400) folded.open = true;
+  }
+});

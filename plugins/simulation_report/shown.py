@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from .svg import number
+from .scale import number
 from .tables import Column, Kind, Value
 
 NONE = "\u2013"

@@ -137,8 +137,9 @@ def sentences(data: RunData, flows: Flows, bills: dict[str, Bill]) -> list[str]:
         if extremes is None:
             continue
         low, high = extremes
+        where = f" on {feeder}" if len(data.voltages) > 1 else ""
         told.append(
-            f"Voltages on {feeder} were between {low.lowest_pu:.4f} pu ({low.node}) and "
+            f"Voltages{where} were between {low.lowest_pu:.4f} pu ({low.node}) and "
             f"{high.highest_pu:.4f} pu ({high.node}); limits are {log.low_pu:g} and "
             f"{log.high_pu:g} pu ({data.limits_from})."
         )
@@ -148,7 +149,7 @@ def sentences(data: RunData, flows: Flows, bills: dict[str, Bill]) -> list[str]:
         )
     else:
         total = sum(bill.cost_wei or 0 for bill in bills.values())
-        word = "paid" if total >= 0 else "got"
+        word = "paid" if total >= 0 else "earned"
         told.append(f"All houses together {word} {shown.money(abs(total))}, grid included.")
     return told
 
@@ -158,8 +159,10 @@ def _energy_sentence(name: str, columns: list[int], flows: Flows) -> str:
     count = f"{len(columns)} house{'' if len(columns) == 1 else 's'}"
     text = (
         f"{name} ({count}): {shown.energy(of.imported)} imported, "
-        f"{shown.energy(of.exported)} exported, {shown.energy(of.shared)} of it shared among them"
+        f"{shown.energy(of.exported)} exported"
     )
+    if len(columns) > 1:
+        text += f", {shown.energy(of.shared)} of that from one to another"
     if of.consumed is None or of.produced is None:
         return f"{text}; production or batteries of some houses are unknown."
     text += f"; {shown.energy(of.consumed)} used"

@@ -9,17 +9,15 @@ fix sizes, fonts and colours inside the picture.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from .scale import Scale, scale_for
 from .timeline import Mark
 
+#: The picture's own coordinates; its height is 100, so that percents are heights.
 WIDTH, HEIGHT = 1000.0, 100.0
-#: About so many lines across a plot.
-Y_MARKS = 4
-
 Values = Sequence[float | None]
 
 
@@ -75,8 +73,9 @@ Shape = Line | Area | Band | Dots
 class Chart:
     """A figure. `edges` are the intervals' edges as shares of the run; `unit` names the y axis.
 
-    `hover` has one text per interval. `least_span` keeps noise from filling the plot, `floor` and
-    `ceiling` are values that are always in it.
+    `hover` has one text per interval. `least_span` keeps noise from filling the plot, `include` are
+    values that are always in it; `whole` numbers only are marked. `empty` stands for a chart
+    without values.
     """
 
     title: str
@@ -91,23 +90,38 @@ class Chart:
     include: Sequence[float] = field(default=())
     whole: bool = False
     small: bool = False
+    legend: bool = True
+    limits_are: str = "limit"
+    empty: str = "Nothing to draw: no values in this run."
 
 
 def figure(chart: Chart) -> str:
     """Return a chart as HTML; one without any value says so."""
     values = _values(chart)
+    css = "chart small" if chart.small else "chart"
     if not values:
         return (
-            f'<figure class="chart"><figcaption><b>{escape(chart.title)}</b></figcaption>'
-            f'<p class="empty">Nothing to draw: no values in this run.</p></figure>'
+            f'<figure class="{css}"><figcaption><b>{escape(chart.title)}</b></figcaption>'
+            f'<p class="empty">{escape(chart.empty)}</p></figure>'
         )
     scale = _scale(chart, values)
+    note = f'<p class="note">{escape(chart.note)}</p>' if chart.note else ""
+    return (
+        f'<figure class="{css}"><figcaption><b>{escape(chart.title)}</b> '
+        f'<span class="unit">{escape(chart.unit)}</span></figcaption>'
+        f"{_legend(chart)}{_frame(chart, scale)}{note}</figure>"
+    )
+
+
+def _frame(chart: Chart, scale: Scale) -> str:
+    """Return the plot with its axes."""
+    texts = [scale.text(mark) for mark in scale.marks]
     y_labels = "".join(
-        f'<span style="top:{scale.percent(y):.2f}%">{escape(scale.text(y))}</span>'
-        for y in scale.marks
+        f'<span style="top:{scale.percent(y):.2f}%">{escape(text)}</span>'
+        for y, text in zip(scale.marks, texts, strict=True)
     )
     x_labels = "".join(
-        f'<span style="left:{100 * mark.share:.2f}%">{escape(mark.label)}</span>'
+        f'<span{_css(mark)} style="left:{100 * mark.share:.2f}%">{escape(mark.label)}</span>'
         for mark in chart.marks
     )
     limits = "".join(
@@ -115,64 +129,17 @@ def figure(chart: Chart) -> str:
         f"{escape(limit.label)}</span>"
         for limit in chart.limits
     )
-    css = "chart small" if chart.small else "chart"
-    note = f'<p class="note">{escape(chart.note)}</p>' if chart.note else ""
     return (
-        f'<figure class="{css}"><figcaption><b>{escape(chart.title)}</b> '
-        f'<span class="unit">{escape(chart.unit)}</span></figcaption>{_legend(chart)}'
-        f'<div class="frame"><div class="y-axis" aria-hidden="true">{y_labels}</div>'
+        f'<div class="frame" style="--axis:{max(map(len, texts)) + 2}ch">'
+        f'<div class="y-axis" aria-hidden="true">{y_labels}</div>'
         f'<div class="plot">{_picture(chart, scale)}{limits}</div>'
-        f'<div class="x-axis" aria-hidden="true">{x_labels}</div></div>{note}</figure>'
+        f'<div class="x-axis" aria-hidden="true">{x_labels}</div></div>'
     )
 
 
-# --- the vertical scale ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A linear scale from `low` at the bottom to `high` at the top, with marks between."""
-
-    low: float
-    high: float
-    marks: tuple[float, ...]
-    digits: int
-
-    def y(self, value: float) -> float:
-        """Return the height of a value in the picture, from the top."""
-        return HEIGHT * (self.high - value) / (self.high - self.low)
-
-    def percent(self, value: float) -> float:
-        return 100 * (self.high - value) / (self.high - self.low)
-
-    def text(self, value: float) -> str:
-        return number(value, self.digits)
-
-
-def number(value: float, digits: int) -> str:
-    """Return a number with a fixed number of decimals, thousands set apart and a real minus."""
-    text = f"{abs(value):,.{digits}f}".replace(",", "\u202f")
-    return f"\u2212{text}" if value < 0 and float(f"{value:.{digits}f}") else text
-
-
-def scale_for(low: float, high: float, *, whole: bool = False) -> Scale:
-    """Return a scale with round marks that holds all from `low` to `high`."""
-    if high - low <= abs(high) * 1e-9:
-        low, high = low - 0.5, high + 0.5
-    step = _round_step((high - low) / Y_MARKS)
-    if whole:
-        step = max(1.0, step)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    marks = tuple(round(i * step, 12) for i in range(first, last + 1))
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    if step * 10**digits % 1 > 1e-6:
-        digits += 1
-    return Scale(marks[0], marks[-1], marks, digits)
-
-
-def _round_step(rough: float) -> float:
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(n for n in (1, 2, 2.5, 5, 10) if rough <= n * power * (1 + 1e-9)) * power
+def _css(mark: Mark) -> str:
+    """A label at the right end must not leave the page."""
+    return ' class="last"' if mark.share > 0.97 else ""
 
 
 def _scale(chart: Chart, values: list[float]) -> Scale:
@@ -181,7 +148,7 @@ def _scale(chart: Chart, values: list[float]) -> Scale:
     missing = chart.least_span - (high - low)
     if missing > 0:
         low, high = low - missing / 2, high + missing / 2
-    return scale_for(low, high, whole=chart.whole)
+    return scale_for(low, high, firm=chart.include, whole=chart.whole)
 
 
 def _values(chart: Chart) -> list[float]:
@@ -202,19 +169,21 @@ def _values(chart: Chart) -> list[float]:
 
 
 def _picture(chart: Chart, scale: Scale) -> str:
-    grid = "".join(f"M0 {scale.y(y):.2f}H{WIDTH:g}" for y in scale.marks)
+    grid = "".join(f"M0 {scale.percent(y):.2f}H{WIDTH:g}" for y in scale.marks)
     grid += "".join(f"M{WIDTH * mark.share:.1f} 0V{HEIGHT:g}" for mark in chart.marks)
     parts = [f'<path class="grid" d="{grid}"/>']
     if scale.low < 0 < scale.high:
-        parts.append(f'<path class="zero" d="M0 {scale.y(0):.2f}H{WIDTH:g}"/>')
+        parts.append(f'<path class="zero" d="M0 {scale.percent(0):.2f}H{WIDTH:g}"/>')
     parts += [_shape(shape, chart.edges, scale) for shape in chart.shapes]
     parts += [
-        f'<path class="limit" d="M0 {scale.y(x.value):.2f}H{WIDTH:g}"/>' for x in chart.limits
+        f'<path class="limit" d="M0 {scale.percent(x.value):.2f}H{WIDTH:g}"/>' for x in chart.limits
     ]
     parts += _hover(chart)
+    spoken = escape(_spoken(chart))
+    title = "" if chart.hover else f"<title>{spoken}</title>"
     return (
         f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(_spoken(chart))}">{"".join(parts)}</svg>'
+        f'aria-label="{spoken}">{title}{"".join(parts)}</svg>'
     )
 
 
@@ -239,7 +208,7 @@ def _shape(shape: Shape, edges: Sequence[float], scale: Scale) -> str:
             return f'<path class="band {css}" d="{outline}"/>'
         case Dots():
             # A line without length and with round ends is a dot whatever the plot's stretch.
-            path = "".join(f"M{WIDTH * x:.1f} {scale.y(y):.2f}h0" for x, y in shape.points)
+            path = "".join(f"M{WIDTH * x:.1f} {scale.percent(y):.2f}h0" for x, y in shape.points)
             return f'<path class="dots {css}" d="{path}"/>'
 
 
@@ -249,7 +218,7 @@ def _steps(values: Values, edges: Sequence[float], scale: Scale) -> str:
         if value is None:
             pen_down = False
             continue
-        y = f"{scale.y(value):.2f}"
+        y = f"{scale.percent(value):.2f}"
         if not pen_down:
             path.append(f"M{WIDTH * edges[i]:.1f} {y}")
         elif y != last:
@@ -271,7 +240,9 @@ def _outline(low: Values, high: Values, edges: Sequence[float], scale: Scale) ->
     for run in filter(None, runs):
         upper = _steps([high[i] for i in run], [edges[i] for i in (*run, run[-1] + 1)], scale)
         path.append(upper)
-        path += [f"V{scale.y(low[i] or 0.0):.2f}H{WIDTH * edges[i]:.1f}" for i in reversed(run)]
+        path += [
+            f"V{scale.percent(low[i] or 0.0):.2f}H{WIDTH * edges[i]:.1f}" for i in reversed(run)
+        ]
         path.append("Z")
     return "".join(path)
 
@@ -287,12 +258,12 @@ def _hover(chart: Chart) -> list[str]:
 
 
 def _legend(chart: Chart) -> str:
-    if chart.small or (len(chart.shapes) < 2 and not chart.limits):
+    if chart.small or not chart.legend or (len(chart.shapes) < 2 and not chart.limits):
         return ""
     entries = "".join(f"<li>{_key(shape)}{escape(shape.label)}</li>" for shape in chart.shapes)
     if chart.limits:
         key = '<svg class="key" viewBox="0 0 26 12"><path class="limit" d="M1 6H25"/></svg>'
-        entries += f"<li>{key}limit</li>"
+        entries += f"<li>{key}{escape(chart.limits_are)}</li>"
     return f'<ul class="legend">{entries}</ul>'
 
 

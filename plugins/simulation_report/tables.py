@@ -59,12 +59,16 @@ class Column:
 
 @dataclass(slots=True)
 class Table:
-    """Rows of values in the order of `columns`. `name` is that of its CSV file."""
+    """Rows of values in the order of `columns`. `name` is that of its CSV file.
+
+    `total` is a last row for the page; files leave sums to who reads them.
+    """
 
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: list[tuple[Value, ...]] = field(default_factory=list)
+    total: tuple[Value, ...] | None = None
 
     def csv(self) -> str:
         """Return the table as CSV (RFC 4180) with a head; what is not known is empty."""

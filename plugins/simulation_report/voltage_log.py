@@ -6,7 +6,7 @@ time and has no part in the extremes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,35 @@ class NodeVoltages:
     dead_s: float
 
 
+class Bands:
+    """The lowest and the highest voltage of some nodes, per interval and phase."""
+
+    def __init__(self, nodes: Iterable[tuple[int, str]], intervals: int) -> None:
+        """`nodes` are their places in the arrays and their names."""
+        rows: tuple[list[int], ...] = ([], [], [])
+        for place, node in nodes:
+            phase = node.rpartition(".")[2]
+            if phase in ("1", "2", "3"):
+                rows[int(phase) - 1].append(place)
+        self._rows = [np.array(found, dtype=np.int64) for found in rows]
+        self._low: FloatArray = np.full((3, intervals), np.nan)
+        self._high: FloatArray = np.full((3, intervals), np.nan)
+
+    def of(self, phase: int) -> tuple[FloatArray, FloatArray]:
+        """Return lowest and highest of a phase per interval, NaN where there was no voltage."""
+        return self._low[phase], self._high[phase]
+
+    def note(self, interval: int, volts: FloatArray) -> None:
+        """Take in a power flow."""
+        for phase, rows in enumerate(self._rows):
+            values = volts[rows]
+            values = values[values > DEAD_PU]
+            if len(values):
+                low, high = self._low[phase], self._high[phase]
+                low[interval] = np.fmin(low[interval], values.min())
+                high[interval] = np.fmax(high[interval], values.max())
+
+
 class VoltageLog:
     """All nodes of one feeder. Times are feeder seconds since the start."""
 
@@ -48,18 +77,20 @@ class VoltageLog:
         self._above_s: FloatArray = np.zeros(size)
         self._below_s: FloatArray = np.zeros(size)
         self._dead_s: FloatArray = np.zeros(size)
-        self._rows = [
-            np.array([i for i, node in enumerate(self.nodes) if node.endswith(f".{number}")])
-            for number in (1, 2, 3)
-        ]
-        #: Lowest and highest per interval and phase, NaN where there was no voltage.
-        self.band_low: FloatArray = np.full((intervals, 3), np.nan)
-        self.band_high: FloatArray = np.full((intervals, 3), np.nan)
+        self.nodes_band = Bands(enumerate(self.nodes), intervals)
+        self.houses_band = Bands((), intervals)
         self._held: FloatArray | None = None
         self._since_s = 0.0
         self.any_above_s = 0.0
         self.any_below_s = 0.0
         self.solutions = 0
+
+    def watch_houses(self, nodes: Collection[str]) -> None:
+        """From now on, keep the band of these nodes, too: those of the houses' meters."""
+        places = [(place, node) for place, node in enumerate(self.nodes) if node in nodes]
+        self.houses_band = Bands(places, self._intervals)
+        if self._held is not None:
+            self.houses_band.note(0, self._held)
 
     def note(self, elapsed_s: float, voltages_pu: Sequence[float]) -> None:
         """Take in a power flow."""
@@ -70,12 +101,9 @@ class VoltageLog:
         live = volts > DEAD_PU
         self._lowest = np.minimum(self._lowest, np.where(live, volts, np.inf))
         self._highest = np.maximum(self._highest, np.where(live, volts, -np.inf))
-        row = min(int(elapsed_s // self._interval_s), self._intervals - 1)
-        for phase, nodes in enumerate(self._rows):
-            values = volts[nodes][live[nodes]] if len(nodes) else volts[:0]
-            if len(values):
-                self.band_low[row, phase] = np.fmin(self.band_low[row, phase], values.min())
-                self.band_high[row, phase] = np.fmax(self.band_high[row, phase], values.max())
+        interval = min(int(elapsed_s // self._interval_s), self._intervals - 1)
+        self.nodes_band.note(interval, volts)
+        self.houses_band.note(interval, volts)
 
     def hold_until(self, elapsed_s: float) -> None:
         """Count the last power flow for the time that has passed since."""
