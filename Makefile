@@ -30,11 +30,12 @@ TEST_STAMP      := $(VENV)/.test-packages
 TOOLS_STAMP     := $(VENV)/.system-tools
 CONTRACT_STAMP  := contracts/node_modules/.installed
 PAGE_STAMP      := dapp-static/node_modules/.installed
+PAGE_TEST_STAMP := dapp-static/node_modules/.installed-for-tests
 CONTRACT        := contracts/build/EnergyDoubleAuction.json
 CONTRACT_SOURCES := $(shell find contracts -path contracts/node_modules -prune -o \
     \( -path 'contracts/src/*.sol' -o -path 'contracts/scripts/*' -o -name 'hardhat.config.*' \) -type f -print 2>/dev/null)
 
-STAGES := $(if $(filter run setup,$(MAKECMDGOALS)),6,8)
+STAGES := $(if $(filter run setup,$(MAKECMDGOALS)),6,9)
 
 .PHONY: help
 help: ## List the targets
@@ -74,10 +75,12 @@ test-long: setup-test ## Run the tests that take minutes, too, with many more ge
 	@$(BIN)/python -m pytest $(WORKERS) -m "long or not long" --hypothesis-profile=long $(ARGS)
 
 .PHONY: lint
-lint: $(TEST_STAMP) ## Check style (ruff) and who imports whom (import-linter)
+lint: $(TEST_STAMP) $(PAGE_TEST_STAMP) $(CONTRACT_STAMP) ## Check style (ruff, oxlint), who imports whom, and the pages' types
 	@$(BIN)/ruff check $(PYTHON_FILES)
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/lint-imports --no-logo
+	@cd dapp-static && npm run --silent lint
+	@cd contracts && npm run --silent --if-present lint
 
 .PHONY: types
 types: $(TEST_STAMP) ## Check types (mypy --strict)
@@ -126,7 +129,7 @@ distclean: clean ## Remove the Python environment and the npm packages, too
 setup: $(PACKAGES_STAMP) $(NODE_STAMP) $(CONTRACT) $(PAGE_STAMP) ## Set up what running needs
 
 .PHONY: setup-test
-setup-test: setup $(TEST_STAMP) $(TOOLS_STAMP) ## Set up what the tests need, too
+setup-test: setup $(TEST_STAMP) $(PAGE_TEST_STAMP) $(TOOLS_STAMP) ## Set up what the tests need, too
 
 $(VENV_STAMP):
 	@echo "[1/$(STAGES)] creating the Python environment in $(VENV) ..."
@@ -155,8 +158,13 @@ $(CONTRACT): $(CONTRACT_STAMP) $(CONTRACT_SOURCES)
 
 $(PAGE_STAMP): dapp-static/package.json dapp-static/package-lock.json | $(NODE_STAMP)
 	@echo "[6/$(STAGES)] installing the page's modules ..."
-	@cd dapp-static && npm ci --loglevel=error
+	@cd dapp-static && npm ci --omit=dev --loglevel=error
 	@touch $@
+
+$(PAGE_TEST_STAMP): $(PAGE_STAMP)
+	@echo "[8/$(STAGES)] installing the page's test tools ..."
+	@cd dapp-static && npm ci --loglevel=error
+	@touch $(PAGE_STAMP) $@
 
 $(TEST_STAMP): $(PACKAGES_STAMP)
 	@echo "[7/$(STAGES)] installing the test tools (a minute) ..."
@@ -164,6 +172,6 @@ $(TEST_STAMP): $(PACKAGES_STAMP)
 	@touch $@
 
 $(TOOLS_STAMP): tools/system_tools.py | $(VENV_STAMP)
-	@echo "[8/$(STAGES)] looking for Chromium and Mosquitto ..."
+	@echo "[9/$(STAGES)] looking for Chromium and Mosquitto ..."
 	@$(BIN)/python tools/system_tools.py
 	@touch $@

@@ -68,13 +68,8 @@ export class Transactions {
 
   async _look() {
     const open = this.shown.filter((tx) => tx.state === "sent" || tx.state === "confirming");
-    for (const tx of open) {
-      try {
-        await this._judge(tx);
-      } catch {
-        // The chain does not answer now; what it said before stands.
-      }
-    }
+    // Where the chain does not answer now, what it said before stands.
+    await Promise.allSettled(open.map((tx) => this._judge(tx)));
     if (open.length) this._keep();
     clearTimeout(this._timer);
     this._timer = setTimeout(() => this._look(), EVERY_MS);

@@ -26,7 +26,7 @@ function take(event) {
   const { info, provider } = event.detail ?? {};
   if (typeof info?.rdns !== "string" || typeof provider?.request !== "function") return;
   // An icon is shown only as an image from a data: address, where it can run nothing.
-  const icon = typeof info.icon === "string" && /^data:image\//.test(info.icon) ? info.icon : "";
+  const icon = typeof info.icon === "string" && info.icon.startsWith("data:image/") ? info.icon : "";
   found.set(info.rdns, { rdns: info.rdns, name: String(info.name).slice(0, 40), icon, provider });
   listeners.forEach((listener) => listener());
 }

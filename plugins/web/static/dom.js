@@ -87,7 +87,8 @@ function isSameKind(a, b) {
 
 /** @param {Element} before @param {Element} after */
 function morphElement(before, after) {
-  for (const { name } of [...before.attributes]) {
+  // A copy: what is removed would move the next one out of sight.
+  for (const { name } of Array.from(before.attributes)) {
     if (!after.hasAttribute(name)) before.removeAttribute(name);
   }
   for (const { name, value } of after.attributes) {
