@@ -28,12 +28,15 @@ OPEN_ROWS = 30
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A table as the page shows it: texts, and whether each column is a number."""
+    """A table as the page shows it.
+
+    A head is label, unit, class and hint; a cell is its text, what it is sorted by, and its class.
+    """
 
     table: Table
-    heads: Sequence[tuple[str, str, bool, str]]
-    rows: Sequence[Sequence[tuple[str, str, bool]]]
-    total: Sequence[tuple[str, str, bool]] | None
+    heads: Sequence[tuple[str, str, str, str]]
+    rows: Sequence[Sequence[tuple[str, str, str]]]
+    total: Sequence[tuple[str, str, str]] | None
 
     @property
     def cut(self) -> int:
@@ -48,10 +51,10 @@ class Shown:
 def show(table: Table, leave_out: Sequence[str] = ()) -> Shown:
     """Return a table in texts, without some of its columns."""
     columns = [(i, c) for i, c in enumerate(table.columns) if c.key not in leave_out]
-    heads = [(c.label, shown.UNITS.get(c.kind, ""), c.kind.numeric, c.hint) for _, c in columns]
+    heads = [(c.label, shown.UNITS.get(c.kind, ""), c.kind.css, c.hint) for _, c in columns]
 
-    def cells(row: Sequence[Value]) -> list[tuple[str, str, bool]]:
-        return [(shown.cell(c, row[i]), _sort_key(row[i]), c.kind.numeric) for i, c in columns]
+    def cells(row: Sequence[Value]) -> list[tuple[str, str, str]]:
+        return [(shown.cell(c, row[i]), _sort_key(row[i]), c.kind.css) for i, c in columns]
 
     rows = [cells(row) for row in table.rows[:MOST_ROWS]]
     return Shown(table, heads, rows, None if table.total is None else cells(table.total))

@@ -39,8 +39,9 @@ class Kind(StrEnum):
     TIME = "time"
 
     @property
-    def numeric(self) -> bool:
-        return self not in (Kind.TEXT, Kind.TIME)
+    def css(self) -> str:
+        """Return the class of a cell on the page."""
+        return {Kind.TEXT: "text", Kind.TIME: "time"}.get(self, "number")
 
 
 @dataclass(frozen=True, slots=True)
