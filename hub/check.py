@@ -30,6 +30,9 @@ def check_plugins(config: HubConfig, loader: Loader) -> Outcome:
             found = cls.check(spec.config, context)
         except (Exception, SystemExit) as error:  # a plugin's check is a stranger's code
             found = [f"its check failed: {describe(error)}"]
+        outcome.problems += [str(config.problem(loc, text)) for loc, text in context.located]
         outcome.problems += [f"{config.path.name}: plugins.{name}: {text}" for text in found]
         outcome.unchecked += [f"plugins.{name}: {text}" for text in context.unchecked]
+    # Two plugins may find the same mistake: a feeder and its twin, a house that does not fit.
+    outcome.problems = list(dict.fromkeys(outcome.problems))
     return outcome

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from pydantic import BaseModel
 
 from hub.config_check import Checker, Place, place_of
-from hub.config_models import secret_values
+from hub.config_models import Loc, secret_values
 from hub.config_path import BASE_DIR, ConfigPath
 from hub.config_plugins import PluginSections, PluginSpec, Resolve
 from hub.config_sections import HubSection, LogSection
@@ -58,6 +58,15 @@ class HubConfig:
     secrets: frozenset[str] = field(repr=False)
     #: Sentences on what is allowed but unwise.
     warnings: tuple[str, ...]
+    #: The tree of the file, for the places of mistakes that a plugin's own check finds.
+    top: Place | None = field(default=None, repr=False, compare=False)
+
+    def problem(self, loc: Loc, message: str) -> ConfigProblem:
+        """Return a mistake at a path from the top, such as `("houses", "house1", "bus")`."""
+        if self.top is None:
+            return ConfigProblem(self.path, 0, 0, ".".join(map(str, loc)), message)
+        place = place_of(self.top, loc)
+        return ConfigProblem.at(place.node.mark, place.path, message)
 
 
 def load(path: Path, resolve: Resolve, *, known_types: Iterable[str]) -> HubConfig:
@@ -139,6 +148,7 @@ class _Reading:
             plugins=plugins,
             secrets=frozenset(self._secrets),
             warnings=tuple(self._warnings),
+            top=top,
         )
 
     def _not_a_mapping(self, root: Node) -> None:

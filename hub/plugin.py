@@ -46,6 +46,12 @@ class CheckContext:
         self.name = name
         #: Sentences on what could not be checked offline; shown by `hub check`.
         self.unchecked: list[str] = []
+        #: Problems with the place in the file that each belongs to.
+        self.located: list[tuple[tuple[int | str, ...], str]] = []
+
+    def problem(self, loc: tuple[int | str, ...], text: str) -> None:
+        """Report a problem at a path from the top, such as `("houses", "house1", "bus")`."""
+        self.located.append((loc, text))
 
 
 class Plugin(ABC, Generic[ConfigT]):
@@ -78,7 +84,10 @@ class Plugin(ABC, Generic[ConfigT]):
 
     @classmethod
     def check(cls, config: Any, check: CheckContext) -> list[str]:
-        """Look at what can be verified without starting: return a sentence per problem."""
+        """Look at what can be verified without starting: return a sentence per problem.
+
+        What has a place in the file is better told to `check.problem`, which names line and column.
+        """
         return []
 
     async def probe(self) -> Mapping[str, Any]:

@@ -21,6 +21,8 @@ from .protocol import (
 _METRES = {0: 1000.0, 1: 1609.344, 2: 304.8, 3: 1000.0, 4: 1.0, 5: 0.3048, 6: 0.0254, 7: 0.01}
 #: Branches worth drawing; capacitors and faults are shunts.
 _SERIES = ("line", "transformer", "autotrans", "reactor")
+#: What hangs on a bus and feeds nothing behind it.
+_HANGING = ("load", "capacitor", "generator", "pvsystem", "storage")
 
 
 def read_circuit(dss: Any) -> Circuit:
@@ -76,6 +78,49 @@ def _each(collection: Any) -> Iterator[str]:
         more = collection.Next()
 
 
+class LooseEndError(GridError):
+    """An element hangs on a node that nothing feeds: a mistyped bus or phase."""
+
+    def __init__(self, element: str, node: str) -> None:
+        super().__init__(
+            f"{element} is on {node}, which no line or transformer reaches: "
+            "a bus or phase that is not in the circuit"
+        )
+        self.element = element
+
+
+def loose_ends(dss: Any) -> Iterator[tuple[str, str]]:
+    """Yield loads and other elements with a node (`bus.phase`) that no branch or source touches."""
+    fed: set[str] = set()
+    hanging: list[tuple[str, list[str]]] = []
+    for full_name in dss.Circuit.AllElementNames():
+        name = str(full_name).lower()
+        kind = name.split(".", 1)[0]
+        if dss.Circuit.SetActiveElement(name) < 0 or not dss.CktElement.Enabled():
+            continue
+        nodes = _phase_nodes(dss)
+        if kind in _SERIES or kind == "vsource":
+            fed.update(nodes)
+        elif kind in _HANGING:
+            hanging.append((name, nodes))
+    for name, nodes in hanging:
+        for node in nodes:
+            if node not in fed:
+                yield name, node
+
+
+def _phase_nodes(dss: Any) -> list[str]:
+    """Return the nodes on phases 1 to 3 of all terminals of the active element."""
+    conductors = int(dss.CktElement.NumConductors())
+    order = list(dss.CktElement.NodeOrder())
+    return [
+        f"{_bus_name(bus)}.{node}"
+        for terminal, bus in enumerate(dss.CktElement.BusNames())
+        for node in order[terminal * conductors : (terminal + 1) * conductors]
+        if node in (1, 2, 3)
+    ]
+
+
 def _active_phases(dss: Any, terminal: int = 0) -> tuple[int, ...]:
     """Phases (1, 2, 3) of one terminal of the active element, in the order of its conductors."""
     conductors = int(dss.CktElement.NumConductors())
@@ -88,6 +133,10 @@ def _buses(dss: Any) -> Iterator[BusData]:
         dss.Circuit.SetActiveBusi(index)
         base = float(dss.Bus.kVBase())
         if base <= 0:
+            for element, node in loose_ends(dss):
+                raise LooseEndError(element, node)
+            if index > 0:
+                raise GridError(f"bus {name} is cut off from the source, or has no voltage base")
             raise GridError(
                 f"bus {name} has no voltage base; end the circuit with "
                 "'Set VoltageBases=[...]' and 'CalcVoltageBases'"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -13,8 +12,7 @@ from pydantic import Field
 from hub.api import ConfigPath, Duration, House, PluginConfig
 
 from .csv_profile import read_csv
-from .engine import OpenDssEngine
-from .houses import HouseSpec, TripSpec, problems
+from .houses import HouseSpec, TripSpec
 from .protocol import GridError
 from .simulation import Settings
 from .surroundings import Place
@@ -136,14 +134,6 @@ def simulated_houses(config: GridConfig, houses: Mapping[str, House]) -> list[Ho
         else spec
         for spec in specs
     ]
-
-
-def check_feeder(feeder: Path, houses: list[HouseSpec]) -> list[str]:
-    """Return a sentence for each reason why this feeder with these houses cannot run."""
-    try:
-        return problems(OpenDssEngine().compile(feeder), houses)
-    except GridError as error:
-        return [str(error)]
 
 
 def _spec(house_id: str, house: House) -> HouseSpec:

@@ -22,6 +22,7 @@ import numpy as np
 
 from . import circuit_reader
 from .branch_flows import BranchFlows
+from .circuit_source import defined_at, edited
 from .dss_errors import one_line, user_errors
 from .load_batch import LoadBatch
 from .protocol import (
@@ -85,7 +86,26 @@ class OpenDssEngine:
             self._local_regulators = True
             self._faults.clear()
             self._impedances.clear()
-            return self._read_circuit()
+            try:
+                return self._read_circuit()
+            except circuit_reader.LooseEndError as error:
+                where = defined_at(path, error.element) or path
+                raise GridError(f"{where}: {error}") from None
+
+    def mistakes(self, path: Path) -> list[str]:
+        """Return what OpenDSS accepted in silence: loads on a phase that nothing feeds, edits of
+        elements that are not there. `path` is the file that was compiled.
+        """
+        found = [
+            f"{defined_at(path, element) or path}: {circuit_reader.LooseEndError(element, node)}"
+            for element, node in circuit_reader.loose_ends(self._dss)
+        ]
+        names = {str(name).lower() for name in self._dss.Circuit.AllElementNames()}
+        kinds = {name.split(".", 1)[0] for name in names}
+        for place, element in edited(path):
+            if element not in names and element.split(".", 1)[0] in kinds:
+                found.append(f"{place}: {element} is not in the circuit")
+        return found
 
     def add_services(self, services: Sequence[ServiceSpec]) -> Circuit:
         """Draw customers; their loads follow those of the file, in the order given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .csv_profile import CsvProfile
@@ -87,8 +88,17 @@ class HouseSpec:
         return spec
 
 
-def problems(circuit: Circuit, houses: list[HouseSpec]) -> list[str]:
-    """Return one sentence for each house that does not fit the circuit as its file gives it."""
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why a house does not fit a circuit, and which key of it says so."""
+
+    house: str
+    key: str
+    text: str
+
+
+def misfits(circuit: Circuit, houses: Sequence[HouseSpec]) -> list[Misfit]:
+    """Return why houses do not fit the circuit as its file gives it."""
     found = []
     loads = {load.name for load in circuit.loads}
     claimed: dict[str, str] = {}
@@ -97,14 +107,19 @@ def problems(circuit: Circuit, houses: list[HouseSpec]) -> list[str]:
             try:
                 house.service(circuit)
             except GridError as error:
-                found.append(str(error))
+                found.append(Misfit(house.name, "bus", str(error)))
             continue
         load = house.feeder_load.lower()
         if load not in loads:
-            found.append(
-                f"house {house.name}: load {house.feeder_load} is not in circuit {circuit.name}"
-            )
+            text = f"load {house.feeder_load} is not in circuit {circuit.name}"
+            found.append(Misfit(house.name, "feeder_load", f"house {house.name}: {text}"))
         elif load in claimed:
-            found.append(f"house {house.name}: load {load} stands for {claimed[load]} already")
+            text = f"load {load} stands for {claimed[load]} already"
+            found.append(Misfit(house.name, "feeder_load", f"house {house.name}: {text}"))
         claimed[load] = house.name
     return found
+
+
+def problems(circuit: Circuit, houses: Sequence[HouseSpec]) -> list[str]:
+    """Return one sentence for each house that does not fit the circuit."""
+    return [misfit.text for misfit in misfits(circuit, houses)]

@@ -17,6 +17,10 @@ from .simulation import Simulation
 #: Names that orders bring along end up in the solver's text: nothing else may pass.
 _NEW_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,31}\Z")
 
+#: Kinds of which a feeder has several, each with a name: `grid/<feeder>/<kind>/<name>`.
+NAMED = ("regulator", "capacitor", "branch", "fault", "motor")
+#: Kinds of which it has one: `grid/<feeder>/<kind>`.
+SINGLE = ("regulators", "control", "feeder", "sky")
 #: What each kind of actuator understands.
 ACTIONS: Mapping[str, Mapping[str, Action]] = {
     "house": house_orders.ACTIONS,

@@ -21,12 +21,13 @@ from hub.api import (
 )
 
 from . import feeder_messages, saved_state
-from .configuration import EventConfig, GridConfig, check_feeder, simulated_houses
+from .configuration import EventConfig, GridConfig, simulated_houses
 from .engine import OpenDssEngine
+from .feeder_check import check_grid
 from .network import Deviation
 from .network_messages import fuse_alarm, network_state
 from .order_arguments import Order
-from .orders import carry_out
+from .orders import NAMED, SINGLE, carry_out
 from .protocol import GridError
 from .simulation import Simulation, StepResult
 from .step_messages import StepMessages, StepReport
@@ -72,9 +73,9 @@ class OpenDssGrid(Plugin[GridConfig]):
         )
         self._tell_what_was_left()
         await self._step()
-        for kind in ("regulator", "capacitor", "branch", "fault", "motor"):
+        for kind in NAMED:
             ctx.handle(f"grid/{ctx.name}/{kind}/+", partial(self._command, kind))
-        for kind in ("regulators", "control", "feeder", "sky"):
+        for kind in SINGLE:
             ctx.handle(f"grid/{ctx.name}/{kind}", partial(self._command, kind))
         for house in simulation.houses:
             ctx.handle(f"house/{house.name}", partial(self._command, "house"))
@@ -234,11 +235,9 @@ class OpenDssGrid(Plugin[GridConfig]):
 
     @classmethod
     def check(cls, config: GridConfig, check: CheckContext) -> list[str]:
-        """Compile the circuit and hold every house against it."""
-        try:
-            return check_feeder(config.feeder, simulated_houses(config, check.houses))
-        except GridError as error:
-            return [str(error)]
+        """Compile the circuit, hold every house against it, and play the events through."""
+        check_grid(config, check)
+        return []
 
     async def probe(self) -> Mapping[str, Any]:
         """Return one fresh power flow in figures."""

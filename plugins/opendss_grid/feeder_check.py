@@ -1,0 +1,128 @@
+"""The offline check of a feeder: everything that can be known before the hub starts.
+
+It compiles the circuit, holds the houses against it, lets it settle as the start would, and plays
+the events through on the copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hub.api import CheckContext, House
+
+from .configuration import EventConfig, FeederConfig, GridConfig, house_specs
+from .csv_profile import read_csv
+from .engine import OpenDssEngine
+from .houses import HouseSpec, misfits
+from .order_arguments import Order
+from .orders import ACTIONS, NAMED, SINGLE, carry_out
+from .protocol import GridError
+from .simulation import Simulation
+
+#: Any day will do: the check is of the circuit, not of the weather.
+_DAY = datetime(2026, 3, 20, 12, tzinfo=UTC)
+
+
+def check_feeder(config: FeederConfig, check: CheckContext) -> list[HouseSpec] | None:
+    """Report why this circuit with these houses cannot run; returns the houses if it can."""
+    here = ("plugins", check.name)
+    try:
+        specs = house_specs(config, check.houses)
+    except GridError as error:
+        check.problem((*here, "houses"), str(error))
+        return None
+    engine = OpenDssEngine()
+    try:
+        circuit = engine.compile(config.feeder)
+    except GridError as error:
+        check.problem((*here, "feeder"), str(error))
+        return None
+    mistakes = engine.mistakes(config.feeder)
+    for text in mistakes:
+        check.problem((*here, "feeder"), text)
+    wrong = misfits(circuit, specs)
+    for misfit in wrong:
+        check.problem(("houses", misfit.house, misfit.key), misfit.text)
+    return None if mistakes or wrong else specs
+
+
+def check_grid(config: GridConfig, check: CheckContext) -> None:
+    """Report what keeps a simulated feeder from starting, and events that cannot happen."""
+    here = ("plugins", check.name)
+    _check_profiles(config, check)
+    specs = check_feeder(config, check)
+    if specs is None:
+        return
+    # Vehicles stay: when they are away depends on the seed.
+    staying = [replace(spec, ev_trips=None) for spec in specs]
+    try:
+        simulation = _settle(config, config.feeder, staying)
+    except GridError as error:
+        check.problem((*here, "feeder"), str(error))
+        return
+    events = sorted(enumerate(config.events), key=lambda entry: entry[1].after)
+    for number, event in events:
+        loc = (*here, "events", number)
+        order = _order(event, check, loc, [spec.name for spec in specs])
+        if order is None:
+            continue
+        simulation.time = order.at
+        try:
+            carry_out(simulation, order)
+        except GridError as error:
+            check.problem(loc, str(error))
+
+
+def _check_profiles(config: GridConfig, check: CheckContext) -> None:
+    for house, path in config.profiles.items():
+        loc = ("plugins", check.name, "profiles", house)
+        if not _is_on(config, house, check.houses):
+            check.problem(loc, f"house {house} is not on this feeder")
+            continue
+        try:
+            read_csv(path)
+        except GridError as error:
+            check.problem(loc, str(error))
+
+
+def _is_on(config: FeederConfig, house: str, houses: Mapping[str, House]) -> bool:
+    if house not in houses or (config.houses is not None and house not in config.houses):
+        return False
+    return houses[house].bus is not None or houses[house].feeder_load is not None
+
+
+def _settle(config: GridConfig, feeder: Path, specs: Sequence[HouseSpec]) -> Simulation:
+    return Simulation(OpenDssEngine(), feeder, specs, config.settings(0, _DAY), _DAY)
+
+
+def _order(
+    event: EventConfig, check: CheckContext, loc: tuple[int | str, ...], houses: list[str]
+) -> Order | None:
+    """Return an event as the order that it will be; None if it is not this feeder's, or wrong."""
+    area, *rest = event.target.split("/")
+    if area == "house" and len(rest) == 1:
+        kind, name = "house", rest[0]
+        if name not in check.houses:
+            known = ", ".join(check.houses) or "none"
+            check.problem((*loc, "target"), f"house {name} is not under 'houses:'; it has: {known}")
+            return None
+        if name not in houses:
+            return None
+    elif area == "grid" and rest[:1] == [check.name] and len(rest) in (2, 3):
+        kind, name = rest[1], rest[-1]
+    else:
+        check.unchecked.append(f"events[{loc[-1]}]: {event.target} is not of this feeder")
+        return None
+    if kind not in ("house", *(NAMED if len(rest) == 3 else SINGLE)):
+        known = ", ".join((*SINGLE, *(f"{each}/<name>" for each in NAMED)))
+        check.problem((*loc, "target"), f"no such target; grid/{check.name} has: {known}")
+        return None
+    actions = ACTIONS[kind]
+    if event.action not in actions:
+        known = ", ".join(actions)
+        check.problem((*loc, "action"), f"{kind} has no action {event.action!r}; it has: {known}")
+        return None
+    return Order(kind, name, event.action, event.args, _DAY + timedelta(seconds=event.after))
