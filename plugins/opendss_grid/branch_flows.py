@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import circuit_reader
+from .admittances import Admittances
 from .protocol import Circuit, ComplexArray
 
 
@@ -24,11 +26,11 @@ class Flows:
 
 
 class BranchFlows:
-    """Where the first terminals, the head and the series elements lie in `PDElements.AllPowers`.
+    """Where the first terminals, the head and the series elements lie in one array of powers.
 
     The array holds, element after element, terminal after terminal, the complex power into each
-    conductor. Reading it once is many times faster than asking element by element; one gather and
-    one sum by segments then give all figures.
+    conductor: OpenDSS's `PDElements.AllPowers`, or the same from voltages and admittances. One
+    gather and one sum by segments then give all figures.
     """
 
     def __init__(self, dss: Any, circuit: Circuit) -> None:
@@ -39,6 +41,7 @@ class BranchFlows:
         terminals = np.asarray(dss.PDElements.AllNumTerminals(), dtype=np.intp)[: self._count]
         sizes = conductors * terminals
         starts = np.cumsum(sizes) - sizes
+        self._admittances = Admittances(dss, circuit, sizes) if self._count else None
         shunts = _shunts(dss)
         series = np.flatnonzero(np.repeat([n not in shunts for n in circuit.elements], sizes))
         # A segment must not be empty; what a circuit of shunts only has in its place is not read.
@@ -68,12 +71,20 @@ class BranchFlows:
             return None
         return int(starts[circuit.elements.index(name)]) + (terminal - 1) * count
 
-    def read(self) -> Flows:
-        """Return the flows of the last solve."""
-        if not self._count:  # a source with loads beside it, and nothing between
+    def read(self, volts: ComplexArray, changed: Iterable[str] | None) -> Flows:
+        """Return the flows of the last solve, which gave these voltages.
+
+        `changed` names the elements whose taps or switches have moved since the call before; None
+        if that is not known, and then the solver is asked.
+        """
+        if self._admittances is None:  # a source with loads beside it, and nothing between
             return Flows(np.empty(0, np.complex128), 0j, self._at_head(self._ask_head()))
-        flows_kva = self._powers.AllPowers.view(np.complex128)
-        sums_va = np.add.reduceat(flows_kva.take(self._columns), self._rows) * 1000
+        if changed is None:
+            powers_va = self._powers.AllPowers.view(np.complex128) * 1000
+        else:
+            self._admittances.refresh(changed)
+            powers_va = self._admittances.powers_va(volts)
+        sums_va = np.add.reduceat(powers_va.take(self._columns), self._rows)
         entering_va = sums_va[self._count + 1 :]
         return Flows(
             element_va=sums_va[: self._count],
@@ -88,7 +99,7 @@ class BranchFlows:
 
     def _at_head(self, entering_va: ComplexArray) -> ComplexArray:
         head_va = np.zeros(3, dtype=np.complex128)
-        head_va[self._head_phases] = self._head_sign * entering_va
+        head_va[self._head_phases] = entering_va * self._head_sign
         return head_va
 
 

@@ -67,6 +67,10 @@ class OpenDssEngine:
         self._faults: set[str] = set()
         self._impedances: set[str] = set()
         self._flows: BranchFlows
+        #: Elements whose taps or switches have moved since their flows were read.
+        self._changed: set[str] = set()
+        #: Whether controls of the circuit may switch what nobody here knows of.
+        self._own_switching = True
         self._loads: LoadBatch
 
     # --- building -----------------------------------------------------------------------------
@@ -125,6 +129,8 @@ class OpenDssEngine:
         self._flows = BranchFlows(self._dss, self.circuit)
         self._loads = LoadBatch(self._dss, [load.name for load in self.circuit.loads])
         self._taps = self._read_taps()
+        self._changed.clear()
+        self._own_switching = True
         return self.circuit
 
     def use_local_regulators(self, local: bool) -> None:
@@ -133,7 +139,8 @@ class OpenDssEngine:
             self._text(f"RegControl.{regulator.name}.enabled={'yes' if local else 'no'}")
         self._local_regulators = local
         kinds = {str(name).split(".")[0].lower() for name in self._dss.Circuit.AllElementNames()}
-        controlled = local or not kinds.isdisjoint(_OTHER_CONTROLS)
+        self._own_switching = not kinds.isdisjoint(_OTHER_CONTROLS)
+        controlled = local or self._own_switching
         self._text(f"Set ControlMode={'Static' if controlled else 'Off'}")
 
     # --- setting ------------------------------------------------------------------------------
@@ -157,6 +164,7 @@ class OpenDssEngine:
         self._dss.Transformers.Tap(1 + tap * data.step_pu)
         # Solutions hold the mapping: it is replaced, never changed.
         self._taps = {**self._taps, data.name: tap}
+        self._changed.add(data.element)
 
     def set_switch(self, branch: str, closed: bool, phase: int | None = None) -> None:
         """Open or close one branch, or with `phase` one conductor of it, at its first terminal."""
@@ -179,6 +187,7 @@ class OpenDssEngine:
         self._dss.Circuit.SetActiveElement(element)
         act = self._dss.CktElement.Close if closed else self._dss.CktElement.Open
         act(terminal, 0)
+        self._changed.add(element)
 
     def set_service(self, load: str, closed: bool) -> None:
         """Open or close a customer: the drop of a drawn one, the load itself of any other."""
@@ -192,6 +201,7 @@ class OpenDssEngine:
         self._dss.Circuit.SetActiveElement(element)
         act = self._dss.CktElement.Close if closed else self._dss.CktElement.Open
         act(1, conductor)
+        self._changed.add(element)
 
     def set_capacitor(self, name: str, closed: bool) -> None:
         """Switch all steps of a capacitor bank."""
@@ -200,6 +210,7 @@ class OpenDssEngine:
             raise GridError(f"capacitor {name} is not in the circuit; it has: {known}")
         self._dss.Capacitors.Name(name)
         self._dss.Capacitors.States([int(closed)] * int(self._dss.Capacitors.NumSteps()))
+        self._changed.add(f"capacitor.{name.lower()}")
 
     def apply_fault(self, fault: FaultSpec) -> None:
         """Put a short circuit on a bus, or change the one of that name."""
@@ -276,15 +287,22 @@ class OpenDssEngine:
 
     def _read_solution(self, problem: str | None) -> Solution:
         if self._local_regulators:
-            self._taps = self._read_taps()
+            taps = self._read_taps()
+            for regulator in self.circuit.regulators:
+                if taps[regulator.name] != self._taps[regulator.name]:
+                    self._changed.add(regulator.element)
+            self._taps = taps
         volts: ComplexArray = self._arrays.AllBusVolts.view(np.complex128)
         voltages_v = np.abs(volts)
         voltages_pu = voltages_v / self.circuit.node_bases_v
-        lowest_pu, highest_pu = float(voltages_pu.min()), float(voltages_pu.max())
+        lowest_pu = float(np.minimum.reduce(voltages_pu))
+        highest_pu = float(np.maximum.reduce(voltages_pu))
         # Both are NaN if one value is.
         if problem is None and not math.isfinite(highest_pu):
             problem = "the power flow gave voltages that are not numbers"
-        flows = self._flows.read()
+        flows = self._flows.read(volts, None if self._own_switching else self._changed)
+        if problem is None:
+            self._changed.clear()
         return Solution(
             volts=volts,
             voltages_v=voltages_v,

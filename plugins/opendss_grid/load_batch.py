@@ -17,6 +17,8 @@ from .solver_library import ffi, lib
 
 #: Without it every changed load has its admittance computed anew, as by a text command.
 _KEEP_ADMITTANCE = lib.SetterFlags_AvoidFullRecalc
+#: Two products of the same factors differ by less than this share.
+_ROUNDING = 1e-14
 
 
 class LoadBatch:
@@ -36,13 +38,25 @@ class LoadBatch:
         self._count = len(names)
         self._loads = ffi.new("void*[]", [handles[name] for name in names])
         self._values = np.empty(self._count)
+        self._last_w = self._last_var = np.zeros(self._count)
         self._pointer = ffi.cast("double*", ffi.from_buffer(self._values))
 
     def set(self, power_w: FloatArray, power_var: FloatArray) -> None:
         """Set what all loads draw."""
-        # Setting kW moves kvar along its power factor, so kvar comes second.
+        # Setting kW moves kvar along its power factor: kvar comes second, and only if it has to.
         self._set(b"kW", power_w)
-        self._set(b"kvar", power_var)
+        if not self._keep_power_factors(power_w, power_var):
+            self._set(b"kvar", power_var)
+        self._last_w, self._last_var = power_w.copy(), power_var.copy()
+
+    def _keep_power_factors(self, power_w: FloatArray, power_var: FloatArray) -> bool:
+        """Return whether every load has the ratio of var to W that it was last set to."""
+        # A load of 0 W has no power factor to keep, and of one that exports the solver turns the
+        # sign of kvar. A NaN is never the same.
+        if not ((power_w > 0) & (self._last_w > 0)).all():
+            return False
+        expected, got = power_w * self._last_var, power_var * self._last_w
+        return bool((np.abs(got - expected) <= _ROUNDING * np.abs(expected)).all())
 
     def _set(self, name: bytes, values: FloatArray) -> None:
         np.multiply(values, 1e-3, out=self._values)

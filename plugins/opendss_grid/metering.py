@@ -72,10 +72,14 @@ class MeterMap:
         #: Houses cut off at their meter, where the circuit itself shows nothing of it: those that
         #: stand for a load of the circuit have their breaker between its bus and the meter.
         self.cut = np.zeros(len(houses), dtype=bool)
+        self._any_cut = False
+        self._always_asked = np.flatnonzero(self._ask_solver)
 
     def open_service(self, house: int, *, opened: bool) -> None:
         """Say that a house's service is open or closed."""
         self.cut[house] = opened and self._ask_solver[house]
+        self._any_cut = bool(self.cut.any())
+        self._always_asked = np.flatnonzero(self._ask_solver & ~self.cut)
 
     def energised(self, solution: Solution) -> NDArray[np.bool_]:
         """Return for each house whether its meter has voltage on any phase."""
@@ -102,7 +106,7 @@ class MeterMap:
             drawn = engine.load_powers(int(self.load_rows[house]))
             at = slice(int(self._first[house]), int(self._first[house]) + len(drawn))
             powers_w[at], powers_var[at] = drawn.real, drawn.imag
-        if self.cut.any():
+        if self._any_cut:
             without = self.cut[self._owners]
             for values in (voltages_v, powers_w, powers_var):
                 values[: self._channels][without] = 0.0
@@ -110,8 +114,10 @@ class MeterMap:
 
     def _whom_to_ask(self, solution: Solution) -> NDArray[np.intp]:
         """Return the houses whose loads may draw something else than they were set to."""
+        if solution.lowest_pu >= _BAND_PU[0] and solution.highest_pu <= _BAND_PU[1]:
+            return self._always_asked
         ask = self._ask_solver & ~self.cut
-        if solution.lowest_pu < _BAND_PU[0] or solution.highest_pu > _BAND_PU[1]:
+        if self._channels:
             voltages_pu = solution.voltages_pu[self._house_nodes]
             beyond = (voltages_pu < _BAND_PU[0]) | (voltages_pu > _BAND_PU[1])
             ask[self._owners[beyond]] = True

@@ -42,6 +42,11 @@ def test_a_batch_gives_the_solution_of_loads_set_one_by_one() -> None:
             context.Solution.Solve()
             assert context.Solution.Converged()
         assert at_once.Circuit.AllBusVolts() == one_by_one.Circuit.AllBusVolts()
+        # A common factor keeps all power factors; the solver then works kvar out itself.
+        batch.set(power_w * 0.7, power_var * 0.7)
+        for row, name in enumerate(names):
+            at_once.Loads.Name(name)
+            assert at_once.Loads.kvar() == pytest.approx(power_var[row] * 0.7e-3, rel=1e-9)
 
 
 def test_a_batch_has_the_order_of_its_names() -> None:
