@@ -30,6 +30,7 @@ TEST_STAMP      := $(VENV)/.test-packages
 TOOLS_STAMP     := $(VENV)/.system-tools
 CONTRACT_STAMP  := contracts/node_modules/.installed
 PAGE_STAMP      := dapp-static/node_modules/.installed
+PAGE_TOOLS      := dapp-static/node_modules/.bin
 PAGE_TEST_STAMP := dapp-static/node_modules/.installed-for-tests
 CONTRACT        := contracts/build/EnergyDoubleAuction.json
 CONTRACT_SOURCES := $(shell find contracts -path contracts/node_modules -prune -o \
@@ -79,7 +80,8 @@ lint: $(TEST_STAMP) $(PAGE_TEST_STAMP) $(CONTRACT_STAMP) ## Check style (ruff, o
 	@$(BIN)/ruff check $(PYTHON_FILES)
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/lint-imports --no-logo
-	@cd dapp-static && npm run --silent lint
+	@$(PAGE_TOOLS)/oxlint --config dapp-static/oxlint.json --quiet dapp-static plugins
+	@$(PAGE_TOOLS)/tsc --project dapp-static/jsconfig.json
 	@cd contracts && npm run --silent --if-present lint
 
 .PHONY: types
