@@ -62,6 +62,7 @@ class Bus:
         self._batch_routes: dict[str, tuple[tuple[str, ...], _Route]] = {}
         self._last = LastValues(now, stale_after_s, MAX_TOPICS)
         self.last = self._last.get
+        self.last_values = self._last.values
         self.last_matching = self._last.matching
         self.published = 0
         self.refused: dict[str, int] = {}

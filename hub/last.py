@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.messages import Message, ReadingBatch, Telegram
+from hub.messages import Message, Quality, Reading, ReadingBatch, Telegram
 from hub.topics import matches, split_filter
+
+MEASUREMENTS = (Telegram, Reading, ReadingBatch)
 
 log = logging.getLogger("hub.bus")
 
@@ -81,6 +83,31 @@ class LastValues:
         age = self._now() - min(at, arrived)
         limit = self._stale_after if stale_after_s is None else timedelta(seconds=stale_after_s)
         return Last(_single(topic, message, place), max(0.0, age.total_seconds()), age > limit)
+
+    def values(
+        self, topics: Sequence[str], *, stale_after_s: float | None = None
+    ) -> list[float | None]:
+        """Return the last reading's value on each topic; None where there is none, or it is stale
+        or bad. For who looks at all meters at once.
+        """
+        limit = self._stale_after if stale_after_s is None else timedelta(seconds=stale_after_s)
+        oldest = self._now() - limit
+        return [self._fresh(topic, oldest) for topic in topics]
+
+    def _fresh(self, topic: str, oldest: datetime) -> float | None:
+        entry = self._last.get(topic)
+        if entry is None or entry[1] < oldest:
+            return None
+        message, _, place = entry
+        if not isinstance(message, MEASUREMENTS) or message.at < oldest:
+            return None
+        if message.quality is Quality.BAD:
+            return None
+        if type(message) is Telegram:
+            return message.values[message.quantities.index(topic.rpartition("/")[2])]
+        if type(message) is ReadingBatch:
+            return float(message.values[place]) if topic.startswith("reading/") else None
+        return message.value if type(message) is Reading else None
 
     def matching(self, topic_filter: str) -> dict[str, Last]:
         """Return the last message of every topic that matches a filter."""

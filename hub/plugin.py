@@ -147,6 +147,14 @@ class Context(ABC):
         """Return the last reading or state of a topic with its age; None if there was none."""
 
     @abstractmethod
+    def last_values(
+        self, topics: Sequence[str], *, stale_after_s: float | None = None
+    ) -> list[float | None]:
+        """Return the value of the last reading of each topic; None where it is stale, bad or
+        absent. For who looks at all meters at once.
+        """
+
+    @abstractmethod
     def last_matching(self, topic_filter: str) -> Mapping[str, Last]:
         """Return the last reading or state of every topic that matches."""
 

@@ -120,6 +120,11 @@ class PluginContext(Context):
     def last(self, topic: str, *, stale_after_s: float | None = None) -> Last | None:
         return self._hub.bus.last(topic, stale_after_s=stale_after_s)
 
+    def last_values(
+        self, topics: Sequence[str], *, stale_after_s: float | None = None
+    ) -> list[float | None]:
+        return self._hub.bus.last_values(topics, stale_after_s=stale_after_s)
+
     def last_matching(self, topic_filter: str) -> Mapping[str, Last]:
         return self._hub.bus.last_matching(topic_filter)
 

@@ -27,7 +27,9 @@ class _Jump(selectors.BaseSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
-            return self._selector.select(0)
+            # Callbacks are ready. Only what is under way outside can have more for the loop; what
+            # else may have come (a signal) is asked for before time jumps.
+            return self._selector.select(0) if self.outside else []
         if self.outside:
             return self._selector.select(None)
         ready = self._selector.select(0)

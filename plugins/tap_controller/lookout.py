@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hub.api import Context, Quality, Reading
+from hub.api import Context
 
 from .configuration import TapControllerConfig
 from .eyes import Layout, Meter, read_layout
@@ -35,32 +35,29 @@ class Lookout:
             return Sight(now, {}, 1, None, twin, frozen_by)
         voltages: dict[str, float] = {}
         dead = 0
-        for node, point in layout.points.items():
-            volts = self._fresh(point.device, point.quantity)
+        seen = self._fresh(f"{p.device}/{p.quantity}" for p in layout.points.values())
+        for (node, point), volts in zip(layout.points.items(), seen, strict=True):
             if volts is not None and volts / point.nominal_v > DEAD_PU:
                 voltages[node] = volts / point.nominal_v
             elif volts is not None:
                 dead += 1
-        taps = {
-            regulator.name: self._fresh(regulator.name, "tap") for regulator in layout.regulators
-        }
-        known = {name: round(tap) for name, tap in taps.items() if tap is not None}
+        names = [regulator.name for regulator in layout.regulators]
+        taps = zip(names, self._fresh(f"{name}/tap" for name in names), strict=True)
+        known = {name: round(tap) for name, tap in taps if tap is not None}
         expected = len(layout.points) - dead
         return Sight(
-            now, voltages, expected, known if len(known) == len(taps) else None, twin, frozen_by
+            now, voltages, expected, known if len(known) == len(names) else None, twin, frozen_by
         )
 
     def powers(self, devices: Iterable[str]) -> dict[str, float]:
         """Return the net import in W of those devices that report it."""
-        powers = {device: self._fresh(device, "power") for device in devices}
-        return {device: power for device, power in powers.items() if power is not None}
+        names = list(devices)
+        powers = zip(names, self._fresh(f"{name}/power" for name in names), strict=True)
+        return {device: power for device, power in powers if power is not None}
 
-    def _fresh(self, device: str, quantity: str) -> float | None:
-        topic = f"reading/{device}/{quantity}"
-        last = self._ctx.last(topic, stale_after_s=self._config.stale_after)
-        if last is None or last.stale or not isinstance(last.message, Reading):
-            return None
-        return None if last.message.quality is Quality.BAD else last.message.value
+    def _fresh(self, points: Iterable[str]) -> list[float | None]:
+        topics = [f"reading/{point}" for point in points]
+        return self._ctx.last_values(topics, stale_after_s=self._config.stale_after)
 
     async def _find_layout(self) -> Layout | None:
         """Ask the twin or else the feeder, until one of them answers."""

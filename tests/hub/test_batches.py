@@ -188,6 +188,27 @@ async def test_a_telegram_is_the_last_of_each_of_its_quantities():
     await bus.close()
 
 
+async def test_last_values_are_those_of_fresh_and_good_readings():
+    now = NOW
+    bus = Bus(lambda: now, stale_after_s=10)
+    bus.publish(telegram(watts=1.0))
+    bus.publish(ReadingBatch("m", "tap", "1", ("r1", "r2"), (3, 4), NOW))
+    bus.publish(Reading("house2", "power", 5.0, "W", NOW))
+    bus.publish(Telegram("house3", ("power",), (6.0,), NOW, Quality.BAD))
+    bus.publish(Telegram("house4", ("power",), (7.0,), NOW - timedelta(seconds=8)))
+    topics = [f"reading/{name}" for name in (
+        "house1/power", "r2/tap", "house2/power", "house3/power", "house4/power", "house5/power",
+    )]  # fmt: skip
+    topics.append("readings/m/tap")
+    assert bus.last_values(topics) == [1.0, 4.0, 5.0, None, 7.0, None, None]
+    assert bus.last_values(topics, stale_after_s=7) == [1.0, 4.0, 5.0, None, None, None, None]
+    now = NOW + timedelta(seconds=10)
+    assert bus.last_values(topics) == [1.0, 4.0, 5.0, None, None, None, None]
+    now += timedelta(seconds=0.1)
+    assert bus.last_values(topics) == [None] * 7
+    await bus.close()
+
+
 @pytest.mark.parametrize(
     "bad",
     [
