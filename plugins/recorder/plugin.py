@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -44,6 +45,10 @@ SUMMARY = (
 )  # fmt: skip
 #: Rows in one transaction.
 MOST_ROWS = 5_000
+#: In virtual time no power cut can cost what waits, and a turn of the thread costs more than rows.
+VIRTUAL_FLUSH_S = 30.0
+#: So many rows are not left to wait for the next flush.
+MANY_ROWS = 20_000
 #: How often old samples are thinned out, and how many series in one transaction.
 THIN_OUT_S = 600.0
 SERIES_AT_ONCE = 50
@@ -62,6 +67,8 @@ class Recorder(Plugin[RecorderConfig]):
         self._ctx = ctx
         self._selection = Selection(self.config.rule())
         self._buffer = Buffer()
+        self._flushing = asyncio.Lock()
+        self._due = False
         self._series: tables.SeriesIds = {}
         self._states: dict[str, tuple[str, str]] = {}
         self._failing = False
@@ -72,7 +79,8 @@ class Recorder(Plugin[RecorderConfig]):
         ctx.serve("history/events", self._answer_events)
         # One subscription for all: so events come in their order.
         ctx.subscribe_batches(("#",), self._on_messages)
-        ctx.every(self.config.flush, self._flush, name="flush")
+        every_s = max(self.config.flush, VIRTUAL_FLUSH_S) if ctx.virtual else self.config.flush
+        ctx.every(every_s, self._flush, name="flush")
         ctx.every(THIN_OUT_S, self._thin_out, name="thin out", timeout_s=THIN_OUT_S)
 
     async def stop(self) -> None:
@@ -97,6 +105,9 @@ class Recorder(Plugin[RecorderConfig]):
                     self._keep(telegram.device, telegram.quantities, telegram.values, telegram.at)
             else:
                 self._note(message)
+        if len(self._buffer) >= MANY_ROWS and not self._due:
+            self._due = True
+            self._ctx.at(self._ctx.clock.now(), self._flush, name="flush many")
 
     def _note(self, message: Message) -> None:
         match message:
@@ -145,6 +156,11 @@ class Recorder(Plugin[RecorderConfig]):
     # -- out ---------------------------------------------------------------------------------------
 
     async def _flush(self) -> None:
+        async with self._flushing:
+            await self._write()
+        self._due = False
+
+    async def _write(self) -> None:
         while len(self._buffer):
             batch = self._buffer.take(MOST_ROWS)
             write = partial(tables.write, batch=batch, known=self._series)

@@ -80,10 +80,10 @@ def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Deco
 
 
 def _decode_field(reader: FieldReader, raw: Any, decoded: Decoded) -> None:
-    if reader.plain and type(raw) is bytes and len(raw) <= MAX_NUMBER_CHARS:
+    if reader.plain is not None and type(raw) is bytes and len(raw) <= MAX_NUMBER_CHARS:
         # By far the most frequent: one number, which need not be exact.
         value = float(raw)
-        if reader.raw_low <= value <= reader.raw_high:
+        if reader.plain[0] <= value <= reader.plain[1]:
             decoded.values.append(Value(reader.quantity, value, reader.unit))
             return
     try:

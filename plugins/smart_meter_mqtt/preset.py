@@ -69,13 +69,13 @@ class Place(NamedTuple):
 class FieldReader(NamedTuple):
     """A field map made ready: pointers split, limits in the payload's unit.
 
-    `plain` ones need no more than to be in range: they are in the hub's unit already, and nothing
-    is counted or added up.
+    `plain` are the limits of a field that needs no more than to be in range: it is in the hub's
+    unit already, and nothing is counted or added up. Else it is None.
     """
 
     quantity: str
     pointers: tuple[tuple[str, ...], ...]
-    plain: bool
+    plain: tuple[float, float] | None
     factor: Decimal
     unit: str
     raw_unit: str
@@ -133,7 +133,9 @@ class FieldMap(_Part):
         return FieldReader(
             self.quantity,
             tuple(split_pointer(text) for text in self._texts),
-            factor == 1 and unit != "Wh" and self.part is None,
+            (float(low), float(high))
+            if factor == 1 and unit != "Wh" and self.part is None
+            else None,
             factor,
             unit,
             self.unit,
