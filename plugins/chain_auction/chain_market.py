@@ -27,6 +27,7 @@ from .restoration import Restorer
 from .sender import Sender
 from .store import ChainRow
 from .tables import Ledger
+from .trade_ids import numbered
 
 
 @dataclass(slots=True)
@@ -271,7 +272,7 @@ class ChainMarket:
 
     async def expire(self, trade_id: int, request_id: str) -> str:
         operator = self.keyring.operator
-        what = f"expiry of trade {trade_id}"
+        what = f"expiry of the {numbered(trade_id)}"
         return _tx(await self._send(operator, request_id, what, "expire", trade_id))
 
     async def prune(self, order_ids: Sequence[int], request_id: str) -> str:

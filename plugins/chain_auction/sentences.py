@@ -11,6 +11,7 @@ from typing import Any
 
 from .coin import coin
 from .explain import kwh, per_kwh
+from .trade_ids import numbered
 
 Figures = Mapping[str, Any]
 
@@ -74,14 +75,14 @@ _SENTENCES: Mapping[str, Callable[[Figures, str], str]] = {
     "EnforcedPause": lambda _f, _u: "the market is paused: no orders and no matching for now",
     "NoMatchesAsked": lambda _f, _u: "a clearing must be allowed at least one match",
     "RoundIsOpen": lambda f, _: f"round {f['round']} is being cleared; try again after it",
-    "UnknownTrade": lambda f, _: f"there is no trade {f['tradeId']}",
-    "TradeNotPending": lambda f, _: f"trade {f['tradeId']} is settled or expired already",
+    "UnknownTrade": lambda f, _: f"there is no {numbered(f['tradeId'])}",
+    "TradeNotPending": lambda f, _: f"the {numbered(f['tradeId'])} is settled or expired already",
     "RoundNotCleared": lambda f, _: f"round {f['round']} is still being cleared",
     "DeadlinePassed": lambda f, _: (
-        f"trade {f['tradeId']} had to be settled by {_time(f['deadline'])}"
+        f"the {numbered(f['tradeId'])} had to be settled by {_time(f['deadline'])}"
     ),
     "DeadlineNotReached": lambda f, _: (
-        f"trade {f['tradeId']} can still be settled until {_time(f['deadline'])}"
+        f"the {numbered(f['tradeId'])} can still be settled until {_time(f['deadline'])}"
     ),
     "WindowOutOfRange": lambda f, _: (
         f"the delivery window {_time(f['start'])} to {_time(f['end'])} does not lie within "

@@ -43,6 +43,11 @@ def _price(data: Data, key: str = "price_wei_per_kwh") -> str:
     return f"{Decimal(data[key]) / 10**18:f} ETH/kWh"
 
 
+def _who(trader: str) -> str:
+    """Return a house's id, or a wallet's address as wallets show it."""
+    return f"{trader[:6]}…{trader[-4:]}" if len(trader) > 16 else trader
+
+
 _SENTENCES: Mapping[str, Callable[[Data], str]] = {
     "Alarm": lambda d: f"{'Cleared: ' if d['cleared'] else ''}{d['text']}",
     "Notification": lambda d: f"To {d['audience']}: {d['text']}",
@@ -54,15 +59,17 @@ _SENTENCES: Mapping[str, Callable[[Data], str]] = {
         f"{d['trades']} trades cleared: {_kwh(d['qty_wh'])} at {_price(d, 'mcp_wei_per_kwh')}"
     ),
     "TradeMatched": lambda d: (
-        f"Trade {d['trade_id']}: {_kwh(d['qty_wh'])} at {_price(d)}, "
-        f"order {d['ask_id']} to {d['bid_id']}"
+        f"Ask {d['ask_id']} met bid {d['bid_id']}: {_kwh(d['qty_wh'])} at {_price(d)}"
     ),
     "DeliveryScheduled": lambda d: (
-        f"Trade {d['trade_id']}: {d['seller']} delivers {_kwh(d['qty_wh'])} to {d['buyer']}"
+        f"{_who(d['seller'])} delivers {_kwh(d['qty_wh'])} to {_who(d['buyer'])}"
     ),
-    "TradeSettled": lambda d: f"Trade {d['trade_id']} settled: {_kwh(d['delivered_wh'])} delivered",
-    "TradeExpired": lambda d: f"Trade {d['trade_id']} expired",
+    "TradeSettled": lambda d: (
+        f"{_who(d['seller'])} to {_who(d['buyer'])} settled: "
+        f"{_kwh(d['delivered_wh'])} of {_kwh(d['qty_wh'])} delivered"
+    ),
+    "TradeExpired": lambda d: f"A trade expired; {_who(d['penalised'])} is at fault",
     "PenaltyApplied": lambda d: (
-        f"Penalty of {Decimal(d['amount_wei']) / 10**18:f} ETH for {d['trader']}"
+        f"Penalty of {Decimal(d['amount_wei']) / 10**18:f} ETH for {_who(d['trader'])}"
     ),
 }

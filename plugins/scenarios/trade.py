@@ -56,7 +56,7 @@ async def play(
     middle_wei = (ask_wei + bid_wei) // 2
     check(
         trade.price_wei_per_kwh == batch.mcp_wei_per_kwh,
-        f"trade {trade.trade_id} has the price {eth(trade.price_wei_per_kwh)}, "
+        f"the trade has the price {eth(trade.price_wei_per_kwh)}, "
         f"its round cleared at {eth(batch.mcp_wei_per_kwh)}",
     )
     check(

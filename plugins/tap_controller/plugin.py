@@ -158,7 +158,7 @@ class TapController(Plugin[TapControllerConfig]):
         found = self._worst(sight)
         under_way = self._deliveries.under_way(sight.at)
         sales = [
-            f"{d.power_w / 1000:.0f} kW from {self._name(d.seller)} (trade {d.trade_id})"
+            f"{d.power_w / 1000:.0f} kW from {self._name(d.seller)} to {self._name(d.buyer)}"
             for d in under_way[:3]
         ]
         low, high = self.config.limits.low, self.config.limits.high
@@ -234,8 +234,9 @@ class TapController(Plugin[TapControllerConfig]):
         )
         found = await self._plan(sight, over=True, restore=False, scenarios=({}, expected))
         if found is not None and found.moves:
-            cause = f"trade/{new[0].trade_id}"
-            await self._move(sight, found, cause, f"the delivery of trade {new[0].trade_id}")
+            seller, buyer = self._name(new[0].seller), self._name(new[0].buyer)
+            reason = f"the delivery from {seller} to {buyer}"
+            await self._move(sight, found, f"trade/{new[0].trade_id}", reason)
 
     async def _plan(
         self, sight: Sight, *, over: bool, restore: bool, scenarios: tuple[Mapping[str, float], ...]
@@ -308,8 +309,9 @@ class TapController(Plugin[TapControllerConfig]):
         return words.worst(sight.voltages_pu, self._lookout.layout.points, limits.low, limits.high)
 
     def _name(self, house_id: str) -> str:
+        """Return how people call a house, or a trader from elsewhere, who is known by address."""
         house = self._ctx.houses.get(house_id)
-        return house.name(house_id) if house else house_id
+        return house.name(house_id) if house else words.shortened(house_id)
 
     async def _ledger(self, function: Callable[[Connection], None]) -> None:
         if self._ctx.virtual:

@@ -71,6 +71,11 @@ def restored(peak: Worst, low_pu: float, moved: str | None) -> str:
     return f"Voltages are within limits again{how}: {band}."
 
 
+def shortened(address: str) -> str:
+    """Return an address as wallets show it, such as `0x7099…79C8`."""
+    return f"{address[:6]}…{address[-4:]}" if len(address) > 16 else address
+
+
 def record(found: Plan, before: Mapping[str, int], at: datetime, reason: str) -> dict[str, Any]:
     """Return a decision as plain data, for the page."""
     return {

@@ -94,7 +94,7 @@ def test_events_come_back_newest_first_with_words_and_by_topic(tmp_path: Path):
 
     everything, alarms, trades = in_virtual_time(program)
     texts = [event["text"] for event in everything]
-    assert texts[:2] == ["Trade 7 settled: 2.5 kWh delivered", "dark"]
+    assert texts[:2] == ["s to b settled: 2.5 kWh of 3 kWh delivered", "dark"]
     assert [event["topic"] for event in alarms] == ["alarm/outage/house1"]
     assert alarms[0]["data"]["evidence"] == {"v": 0.0}
     assert [event["topic"] for event in trades] == ["market/m/trade_settled"]

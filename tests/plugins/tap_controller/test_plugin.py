@@ -106,7 +106,7 @@ def test_the_alarm_names_the_trades_that_are_delivered(tmp_path: Path):
         await asyncio.sleep(5)
         raised = alarms(record)[0]
         assert raised.cause == "trade/7"
-        assert "Energy is being delivered: 60 kW from House 2 (trade 7)." in raised.text
+        assert "Energy is being delivered: 60 kW from House 2 to House 1." in raised.text
 
     small(tmp_path, program)
 
@@ -130,7 +130,9 @@ def test_in_predict_mode_taps_move_before_the_delivery(tmp_path: Path, mode: str
         assert (grid.tap < 0) is moved
         if moved:
             assert grid.tap == -2, "fewest moves inside the limits, no target"
-            assert (await status(hub))["last_decision"]["reason"] == "the delivery of trade 7"
+            assert (await status(hub))["last_decision"]["reason"] == (
+                "the delivery from House 2 to House 1"
+            )
             assert grid.commands[-1].cause == "trade/7"
         await asyncio.sleep(10)
         assert len([c for c in grid.commands if c.action == "set_taps"]) == moved
