@@ -94,6 +94,43 @@ def test_jobs_fire_in_order_of_time_then_of_registration():
     ]
 
 
+def test_what_a_job_sets_off_has_settled_before_the_next_job_of_that_moment_starts():
+    async def program() -> list[str]:
+        loop = virtual_loop()
+        clock = Clock.of_loop(loop, START)
+        scheduler = VirtualScheduler(clock, loop)
+        seen: list[str] = []
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def hop(left: int) -> None:
+            """Hand on from task to task, as a message does from subscriber to subscriber."""
+            if left:
+                tasks.add(loop.create_task(hop(left - 1)))
+            else:
+                seen.append("hops")
+
+        async def solve() -> None:
+            await loop.run_in_executor(None, time.sleep, 0.02)
+            await hop(20)
+
+        async def first() -> None:
+            seen.append("first")
+            tasks.update((loop.create_task(hop(50)), loop.create_task(solve())))
+
+        async def second() -> None:
+            seen.append("second")
+
+        moment = START + timedelta(seconds=1)
+        scheduler.add("first", first, once(moment))
+        scheduler.add("second", second, once(moment))
+        scheduler.start()
+        await asyncio.sleep(2)
+        await scheduler.stop()
+        return seen
+
+    assert in_virtual_time(program) == ["first", "hops", "hops", "second"]
+
+
 def test_a_job_that_waits_does_not_stop_the_clock_or_overlap_itself():
     async def program() -> tuple[int, int]:
         loop = virtual_loop()
