@@ -98,6 +98,8 @@ class BranchFlows:
         return np.asarray(powers_kva[self._head_conductors] * 1000)
 
     def _at_head(self, entering_va: ComplexArray) -> ComplexArray:
+        if self._head_phases == [0, 1, 2]:
+            return np.asarray(entering_va * self._head_sign)
         head_va = np.zeros(3, dtype=np.complex128)
         head_va[self._head_phases] = entering_va * self._head_sign
         return head_va

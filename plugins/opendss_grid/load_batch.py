@@ -17,6 +17,8 @@ from .solver_library import ffi, lib
 
 #: Without it every changed load has its admittance computed anew, as by a text command.
 _KEEP_ADMITTANCE = lib.SetterFlags_AvoidFullRecalc
+#: Setting this many loads takes longer than finding out that it is not necessary.
+_WORTH_COMPARING = 100
 #: Two products of the same factors differ by less than this share.
 _ROUNDING = 1e-14
 
@@ -45,6 +47,9 @@ class LoadBatch:
         """Set what all loads draw."""
         # Setting kW moves kvar along its power factor: kvar comes second, and only if it has to.
         self._set(b"kW", power_w)
+        if self._count < _WORTH_COMPARING:
+            self._set(b"kvar", power_var)
+            return
         if not self._keep_power_factors(power_w, power_var):
             self._set(b"kvar", power_var)
         self._last_w, self._last_var = power_w.copy(), power_var.copy()

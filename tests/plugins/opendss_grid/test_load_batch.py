@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from plugins.opendss_grid import load_batch
 from plugins.opendss_grid.load_batch import LoadBatch
 from plugins.opendss_grid.protocol import GridError
 from plugins.opendss_grid.solver_library import dss
@@ -23,7 +24,9 @@ def compiled() -> Any:
     return context
 
 
-def test_a_batch_gives_the_solution_of_loads_set_one_by_one() -> None:
+@pytest.mark.parametrize("worth_comparing", [0, 100])
+def test_a_batch_gives_the_solution_of_loads_set_one_by_one(monkeypatch, worth_comparing) -> None:
+    monkeypatch.setattr(load_batch, "_WORTH_COMPARING", worth_comparing)
     one_by_one, at_once = compiled(), compiled()
     names = one_by_one.Loads.AllNames()
     batch = LoadBatch(at_once, names)
