@@ -10,8 +10,11 @@ export const solcVersion = "0.8.37";
 /** The compiler as shipped by npm: nothing is downloaded. */
 export const soljson = path.join(root, "node_modules", "solc", "soljson.js");
 
+/** Tests that compile often do without the optimizer: it takes four fifths of the time and changes no meaning. */
+const optimizer = process.env.MARKET_UNOPTIMIZED === "1" ? { enabled: false } : { enabled: true, runs: 200 };
+
 export const settings = {
-  optimizer: { enabled: true, runs: 200 },
+  optimizer,
   evmVersion: "cancun",
   viaIR: false,
   // The hash of the sources is in the build artefact; the code has no room for it twice.

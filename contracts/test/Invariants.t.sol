@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Handler} from "./support/Handler.sol";
-import {Assertions} from "./support/Vm.sol";
+import {Assertions, vm} from "./support/Vm.sol";
 
 /// @dev What the runner may call: one step of a life.
 contract Steps {
@@ -28,6 +28,18 @@ contract MarketInvariants is Assertions {
 
     function invariant_MoneyOrdersTradesAndLevelsAgree() public view {
         steps.handler().check();
+    }
+
+    /// @dev Tells a long run (scripts/long.mjs) the steps of this life, and how often it reached each branch.
+    function afterInvariant() public {
+        string memory file = vm.envOr("MARKET_LIVES_FILE", string(""));
+        if (bytes(file).length == 0) return;
+        Handler handler = steps.handler();
+        string memory line = vm.toString(handler.steps());
+        for (uint256 what = 0; what <= uint256(type(Handler.Reached).max); ++what) {
+            line = string.concat(line, ",", vm.toString(handler.count(Handler.Reached(what))));
+        }
+        vm.writeLine(file, line);
     }
 }
 

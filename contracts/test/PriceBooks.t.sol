@@ -7,8 +7,8 @@ import {MarketTest} from "./support/MarketTest.sol";
 /// each three bytes of price in ticks and three of quantity in lots; decimals were scaled to whole numbers.
 contract PriceBooksTest is MarketTest {
     function run(bytes memory bids, bytes memory asks, uint256 lots, uint256 marginalBid, uint256 marginalAsk) private {
-        for (uint256 i = 0; i < bids.length; i += 6) bid(ALICE, at(bids, i), at(bids, i + 3));
-        for (uint256 i = 0; i < asks.length; i += 6) ask(BOB, at(asks, i), at(asks, i + 3));
+        for (uint256 i = 0; i < bids.length; i += 6) bid(ALICE, entryAt(bids, i), entryAt(bids, i + 3));
+        for (uint256 i = 0; i < asks.length; i += 6) ask(BOB, entryAt(asks, i), entryAt(asks, i + 3));
         (, uint256 mcp) = market.matchOrders(1000);
         if (lots == 0) {
             eq(market.openRound().round, 1);
@@ -22,7 +22,7 @@ contract PriceBooksTest is MarketTest {
         eq(mcp, (marginalBid + marginalAsk) * TICK / 2);
     }
 
-    function at(bytes memory book, uint256 index) private pure returns (uint256) {
+    function entryAt(bytes memory book, uint256 index) private pure returns (uint256) {
         return (uint256(uint8(book[index])) << 16) | (uint256(uint8(book[index + 1])) << 8) | uint8(book[index + 2]);
     }
 

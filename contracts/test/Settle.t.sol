@@ -291,7 +291,7 @@ contract SettleTest is MarketTest {
 
     function test_Expire_WithoutEvidenceTheSellerIsAtFault() public {
         vm.warp(START + SETTLEMENT_TTL + 1);
-        super_live();
+        assertOrdersEndWithTheWindow();
         vm.expectEmit(address(market));
         emit TradeExpired(trade, BOB);
         vm.expectEmit(address(market));
@@ -305,7 +305,7 @@ contract SettleTest is MarketTest {
     }
 
     /// @dev The orders of this test end with their settlement window.
-    function super_live() private view {
+    function assertOrdersEndWithTheWindow() private view {
         eq(market.order(bidId).expiry, LATER);
     }
 

@@ -54,6 +54,37 @@ contract WidthsTest is MarketTest {
         assertSolvent(none());
     }
 
+    /// @dev Sets how many lots the open round has matched: bits 120..159 of its word, see {Clearing-Round}.
+    function raiseMatched(uint256 lots) private {
+        uint256 openedAt = market.openRound().openedAt;
+        for (uint256 slot = 0; slot < 32; ++slot) {
+            uint256 word = uint256(vm.load(address(market), bytes32(slot)));
+            bool isRound = uint32(word >> 8) == market.openRound().lastOrderId && uint32(word >> 40) == openedAt;
+            if (!isRound) continue;
+            word = (word & ~(uint256(type(uint40).max) << 120)) | (lots << 120);
+            vm.store(address(market), bytes32(slot), bytes32(word));
+            eq(market.openRound().qty, lots * LOT);
+            return;
+        }
+        revert("no open round");
+    }
+
+    /// @dev The round ends where one more lot would not fit on its axis; the next one goes on.
+    function test_Matching_StopsAtTheEndOfTheAxis() public {
+        uint256 b = bid(ALICE, 50, 3);
+        for (uint256 i = 0; i < 3; ++i) ask(BOB, 50, 1);
+        market.matchOrders(1);
+        raiseMatched(type(uint40).max - 1);
+        (uint256 pairs, uint256 mcp) = market.matchOrders(10);
+        eq(pairs, 1); // the last lot that fits
+        eq(mcp, 50 * TICK);
+        eq(market.round(1).qty, type(uint40).max * LOT);
+        eq(resting(b), 1);
+        (pairs,) = market.matchOrders(10);
+        eq(pairs, 1);
+        settle(tid(2, b, 4), 1, 1);
+    }
+
     function test_RevertIf_AccountsExhausted() public {
         crossing();
         raiseCounter(ACCOUNT_SHIFT, (1 << 28) - 1);

@@ -60,7 +60,9 @@ class Chain:
     def __init__(self, at: int = GENESIS_SECONDS, chain_id: int = 31_337) -> None:
         self.chain_id = chain_id
         self.block = BlockEnv(number=1, timestamp=at, gas_limit=2**40)
-        env = Env(cfg=CfgEnv(chain_id=chain_id), block=self.block)
+        # The build checks the size of the code; here it may be compiled without the optimizer.
+        cfg = CfgEnv(chain_id=chain_id, limit_contract_code_size=2**20)
+        env = Env(cfg=cfg, block=self.block)
         self.evm = EVM(env=env, gas_limit=2**40, spec_id=HARDFORK)
 
     @property
@@ -96,6 +98,7 @@ class Contract:
         self.functions: dict[str, dict[str, Any]] = {}
         self.errors: dict[bytes, dict[str, Any]] = {}
         self.events: dict[bytes, dict[str, Any]] = {}
+        self._codings: dict[str, tuple[bytes, list[str], list[str]]] = {}
         constructor: list[dict[str, Any]] = []
         for entry in build["abi"]:
             if entry["type"] == "function":
@@ -118,9 +121,8 @@ class Contract:
         self, function: str, *arguments: Any, sender: str, value: int = 0
     ) -> tuple[tuple[Any, ...], list[Event]]:
         """Send a transaction; returns its results and its events. Raises Reverted."""
-        entry = self.functions[function]
-        data = keccak(signature(entry).encode())[:4]
-        data += encode([abi_type(p) for p in entry["inputs"]], arguments)
+        selector, inputs, outputs = self._coding(function)
+        data = selector + encode(inputs, arguments)
         evm = self.chain.evm
         try:
             output = evm.message_call(
@@ -130,9 +132,20 @@ class Contract:
             raise self._reverted(refusal) from refusal
         finally:
             evm.reset_transient_storage()
-        results = decode([abi_type(p) for p in entry["outputs"]], bytes(output))
+        results = decode(outputs, bytes(output))
         assert evm.result is not None
         return results, [self._event(log) for log in evm.result.logs]
+
+    def _coding(self, function: str) -> tuple[bytes, list[str], list[str]]:
+        """Selector, types of the arguments, types of the results."""
+        known = self._codings.get(function)
+        if known is None:
+            entry = self.functions[function]
+            inputs = [abi_type(p) for p in entry["inputs"]]
+            outputs = [abi_type(p) for p in entry["outputs"]]
+            known = keccak(signature(entry).encode())[:4], inputs, outputs
+            self._codings[function] = known
+        return known
 
     def view(self, function: str, *arguments: Any) -> Any:
         """Call a view; a single result is returned bare."""

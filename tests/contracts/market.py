@@ -24,7 +24,7 @@ class Market(Trading, Rounds, Settlement):
         """Run one operation on both sides and compare."""
         name, *numbers = operation
         getattr(self, f"do_{name}")(*numbers)
-        equal("wei held", self.chain.balance(self.contract.address), self.reference.held())
+        equal("money held", self.money.held(self.contract.address), self.reference.held())
 
     def do_wait(self, seconds: int) -> None:
         self.chain.forward(seconds)
@@ -136,4 +136,4 @@ class Market(Trading, Rounds, Settlement):
         for who in range(TRADERS):
             self.do_withdraw(who)
         self.do_check()
-        equal("wei left behind", self.chain.balance(self.contract.address), 0)
+        equal("money left behind", self.money.held(self.contract.address), 0)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from tests.contracts.records import Which
 from tests.contracts.units import TRADERS
 
 Operation = tuple[Any, ...]
@@ -39,6 +40,22 @@ def place(rng: random.Random) -> tuple[Any, ...]:
     return rng.randrange(TRADERS), *order_row(rng), paid, spoilt(rng, 7, 9)
 
 
+def burst(rng: random.Random) -> tuple[Any, ...]:
+    """Several orders around one price: pairs for more pages than one, or the dead in its way."""
+    middle = rng.randint(42, 58)
+    lives = rng.choice([[60], [5_000], [50_000, 500_000], [60, 500_000]])
+    return tuple(
+        (
+            rng.randrange(TRADERS),
+            side,
+            middle + (1 if side else -1) * rng.randint(-1, 3),
+            rng.choice([1, 2, 5, rng.randint(1, 40)]),
+            rng.choice(lives),
+        )
+        for side in rng.choices([0, 1], k=rng.randint(4, 9))
+    )
+
+
 def place_huge(rng: random.Random) -> tuple[Any, ...]:
     ticks = rng.choice([1, 50, 2**24 - 1])
     lots = rng.choice([2**16, 2**23, 2**24 - 1, 2**24])
@@ -65,9 +82,11 @@ def place_signed(rng: random.Random) -> tuple[Any, ...]:
 
 def params(rng: random.Random) -> tuple[Any, ...]:
     limit = rng.choice([0, 0, 0, 3, 200])
-    collar = rng.choice([0, 0, 0, 3_000])
+    collar = rng.choice([0] * 9 + [3_000])
     cap = rng.choice([0, 0, 60, 200, 600])
-    return rng.choice([0, 33, 100, 1_000]), collar, rng.randrange(2), limit, cap
+    settlement_ttl = rng.choice([3_600, 3_600, 900, 7_200])
+    rate = rng.choice([0, 33, 100, 1_000])
+    return rate, collar, rng.randrange(2), limit, cap, settlement_ttl
 
 
 def eighths(rng: random.Random) -> int:
@@ -77,9 +96,13 @@ def eighths(rng: random.Random) -> int:
 
 def settle(rng: random.Random) -> tuple[Any, ...]:
     amounts = eighths(rng), eighths(rng)
-    pending = rng.randrange(8) > 0
+    which = rng.choice([Which.IN_TIME] * 6 + [Which.PENDING, Which.ANY])
     way = rng.choice([0, 0, 1, 1, 2])
-    return rng.randrange(ANY), pending, *amounts, way, spoilt(rng, 7, 3)
+    return rng.randrange(ANY), which, *amounts, way, spoilt(rng, 7, 3)
+
+
+def expire(rng: random.Random) -> tuple[Any, ...]:
+    return rng.randrange(ANY), rng.choice([Which.LATE] * 4 + [Which.PENDING, Which.ANY])
 
 
 def settle_batch(rng: random.Random) -> tuple[Any, ...]:
@@ -91,7 +114,8 @@ def pages(rng: random.Random) -> tuple[Any, ...]:
 
 
 MAKERS: dict[str, tuple[int, Maker]] = {
-    "place": (40, place),
+    "place": (34, place),
+    "burst": (8, burst),
     "place_huge": (1, place_huge),
     "place_batch": (4, place_batch),
     "place_signed": (4, place_signed),
@@ -110,12 +134,12 @@ MAKERS: dict[str, tuple[int, Maker]] = {
     "settle": (16, settle),
     "settle_batch": (4, settle_batch),
     "post": (4, lambda rng: (rng.randrange(ANY), rng.randint(0, 9))),
-    "expire": (9, lambda rng: (rng.randrange(ANY), rng.randrange(6) > 0)),
+    "expire": (9, expire),
     "false_pair": (3, lambda rng: (rng.randrange(ANY), rng.randrange(ANY))),
     "wait": (14, lambda rng: (rng.choice([1, 20, 20, 60, 300, 300, 1_000, 4_000]),)),
     "wait_until": (5, lambda rng: (rng.randrange(ANY), rng.choice([-1, 0, 0, 1]))),
     "in_round": (12, lambda rng: in_round(rng)),  # noqa: PLW0108 - it needs this table
-    "check": (3, lambda _: ()),
+    "check": (1, lambda _: ()),
 }
 
 

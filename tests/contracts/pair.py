@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from eth_utils.address import to_checksum_address
 
 from tests.contracts.evm import Chain, Contract, Event, Reverted
+from tests.contracts.money import Coin, Token
 from tests.contracts.records import Refusal, Rules
 from tests.contracts.reference import Reference
 from tests.contracts.typed_data import Key
 from tests.contracts.units import LOT, TICK, TRADERS
 
-NATIVE = "0x" + "00" * 20
 OWNER = Key(7)
 ORACLE = Key(8)
 STRANGER = Key(9)
@@ -29,11 +30,12 @@ class Mismatch(AssertionError):
 class Pair:
     """A contract and a reference that are sent the same."""
 
-    def __init__(self, artefact: Path, rules: Rules) -> None:
+    def __init__(self, artefact: Path, rules: Rules, *, on_token: bool = False) -> None:
         self.chain = Chain()
-        self.contract = Contract(
-            self.chain, artefact, constructor_arguments(artefact, rules), deployer=OWNER.address
-        )
+        self.on_token = on_token
+        self.money = Token(self.chain, OWNER) if on_token else Coin(self.chain)
+        arguments = constructor_arguments(artefact, rules, self.money.asset)
+        self.contract = Contract(self.chain, artefact, arguments, deployer=OWNER.address)
         self.reference = Reference(TICK, LOT, rules)
         self.traders = [Key(100 + i) for i in range(TRADERS)]
         self.meters = [Key(200 + i) for i in range(TRADERS)]
@@ -41,8 +43,7 @@ class Pair:
         self.rebuilt: dict[int, int] = {}
         """Resting Wh by order, from events alone."""
         self.reached: Counter[str] = Counter()
-        for key in (*self.traders, OWNER, STRANGER):
-            self.chain.fund(key.address)
+        self.money.endow([*self.traders, STRANGER], self.contract.address)
         self.domain = bytes(self.view("domainSeparator"))
         for meter, trader in zip(self.meters, self.traders, strict=True):
             self.send_well("authorizeMeter", meter.address, trader.address, sender=OWNER)
@@ -132,6 +133,7 @@ def equal(what: str, got: Any, expected: Any) -> None:
         raise Mismatch(f"{what}: the contract says {got}, the reference {expected}")
 
 
+@cache
 def checksum(address: str) -> str:
     """An address as the keys spell it."""
     return to_checksum_address(address)
@@ -151,10 +153,10 @@ def params_tuple(rules: Rules) -> tuple[int, ...]:
     )
 
 
-def constructor_arguments(artefact: Path, rules: Rules) -> list[Any]:
+def constructor_arguments(artefact: Path, rules: Rules, asset: str) -> list[Any]:
     """The constructor's arguments, found by their names."""
     known: dict[str, Any] = {
-        "asset": NATIVE,
+        "asset": asset,
         "pricetick": TICK,
         "lot": LOT,
         "params": params_tuple(rules),

@@ -63,8 +63,8 @@ class Proof:
 class Proofs(Pair):
     """Builds proofs and remembers which sequence numbers were used up."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self.oracles = [OracleKey(ORACLE)]
         self.sequence = 0
         self.used: dict[str, list[int]] = {}

@@ -36,6 +36,15 @@ class TradeState(IntEnum):
     EXPIRED = 3
 
 
+class Which(IntEnum):
+    """Which trades an operation picks from."""
+
+    ANY = 0
+    PENDING = 1
+    IN_TIME = 2
+    LATE = 3
+
+
 @dataclass
 class Rules:
     """Params of the interface."""
@@ -74,8 +83,11 @@ class Order:
         return Fraction(self.price * qty * self.rate, 1000 * 1000)
 
     def escrow(self, qty: int) -> Fraction:
-        payment = Fraction(self.price * qty, 1000) if self.is_bid else 0
-        return self.deposit(qty) + payment
+        return Fraction(self.escrow_millionths(qty), 1_000_000)
+
+    def escrow_millionths(self, qty: int) -> int:
+        """Deposit and, of a bid, payment, in millionths of a wei: adding fractions is slow."""
+        return self.price * qty * (self.rate + 1000 * self.is_bid)
 
 
 @dataclass

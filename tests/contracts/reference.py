@@ -66,12 +66,12 @@ class Reference:
 
     def held(self) -> int:
         """What the contract must own, to the wei."""
-        total = sum(self.balances.values(), Fraction(0))
-        total += sum((o.escrow(o.rest) for o in self.orders if o.rest), Fraction(0))
+        escrow = sum(o.escrow_millionths(o.rest) for o in self.orders if o.rest)
         pairs = [(t.bid, t.ask, t.qty) for t in self.trades.values() if t.state == 0]
         if self.plan:
             pairs += self.plan.pairs[: self.plan.done]
-        total += sum((b.escrow(q) + a.escrow(q) for b, a, q in pairs), Fraction(0))
+        escrow += sum(b.escrow_millionths(q) + a.escrow_millionths(q) for b, a, q in pairs)
+        total = sum(self.balances.values(), Fraction(escrow, 1_000_000))
         assert total.denominator == 1
         return int(total)
 

@@ -154,9 +154,16 @@ class Rounds(Pair):
                 self._check_cleared(named(done[2], "RoundCleared"), plan.done)
 
     def do_params(
-        self, rate: int, slippage: int, pay_as_bid: int, strike_limit: int, max_open_lots: int
+        self,
+        rate: int,
+        slippage: int,
+        pay_as_bid: int,
+        strike_limit: int,
+        max_open_lots: int,
+        settlement_ttl: int,
     ) -> None:
         rules = Rules(
+            settlement_ttl=settlement_ttl,
             deposit_rate=rate,
             max_slippage=slippage,
             pay_as_bid=bool(pay_as_bid),

@@ -7,25 +7,28 @@ from typing import Any
 from tests.contracts.evm import Event
 from tests.contracts.pair import STRANGER, Mismatch, checksum, equal, named
 from tests.contracts.proofs import Defect, Proofs, Way
-from tests.contracts.records import Penalty, Refusal, Trade, TradeState
+from tests.contracts.records import Penalty, Refusal, Trade, TradeState, Which
 from tests.contracts.units import LOT
 
 
 class Settlement(Proofs):
     """Operations of settlement."""
 
-    def _trade(self, pick: int, pending: int) -> Trade | None:
-        trades = [
-            t
-            for t in self.reference.trades.values()
-            if not pending or t.state is TradeState.PENDING
-        ]
+    def _trade(self, pick: int, which: int) -> Trade | None:
+        trades = [t for t in self.reference.trades.values() if self._is_one_of(which, t)]
         return trades[pick % len(trades)] if trades else None
 
+    def _is_one_of(self, which: int, trade: Trade) -> bool:
+        if which == Which.ANY:
+            return True
+        if trade.state is not TradeState.PENDING:
+            return False
+        return which == Which.PENDING or (self.now > trade.deadline) == (which == Which.LATE)
+
     def do_settle(
-        self, pick: int, pending: int, delivered: int, received: int, way: int, defect: int
+        self, pick: int, which: int, delivered: int, received: int, way: int, defect: int
     ) -> None:
-        trade = self._trade(pick, pending)
+        trade = self._trade(pick, which)
         if trade is None:
             return
         wh = self.measured(trade, delivered), self.measured(trade, received)
@@ -141,8 +144,8 @@ class Settlement(Proofs):
 
         self.both(predict, "postDelivery", trade.id, signed, sender=STRANGER)
 
-    def do_expire(self, pick: int, pending: int) -> None:
-        trade = self._trade(pick, pending)
+    def do_expire(self, pick: int, which: int) -> None:
+        trade = self._trade(pick, which)
         if trade is None:
             return
 

@@ -68,7 +68,7 @@ MUST_REACH = {
 def run(seed: int, operations: list[Operation]) -> Counter[str]:
     """Run operations on a fresh pair, then let everyone leave; raises Mismatch."""
     rules = Rules(deposit_rate=(100, 0, 1_000)[seed % 3], pay_as_bid=seed % 4 == 3)
-    market = Market(ARTEFACT, rules)
+    market = Market(ARTEFACT, rules, on_token=seed % 4 == 2)
     for at, operation in enumerate(operations):
         try:
             market.apply(operation)

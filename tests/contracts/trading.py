@@ -22,9 +22,10 @@ class Trading(Pair):
         trader = self.traders[who]
         price, qty, expiry = self._order(ticks, lots, life, odd)
         value = self._value(bool(side), price, qty, paid)
+        new_money = self._lacking(trader, bool(side), price, qty) if self.on_token else value
         done = self.both(
             lambda: self.reference.place(
-                trader.address, bool(side), price, qty, expiry, self.now, value
+                trader.address, bool(side), price, qty, expiry, self.now, new_money
             ),
             "placeBid" if side else "placeAsk",
             price,
@@ -38,6 +39,10 @@ class Trading(Pair):
             equal("order id", order_id, order.id)
             self._check_placed(order, named(events, "OrderPlaced")[0])
             self.reached["placed in an open round"] += self.reference.plan is not None
+
+    def do_burst(self, *rows: tuple[int, int, int, int, int]) -> None:
+        for row in rows:
+            self.do_place(*row, 0, -1)
 
     def do_place_huge(self, who: int, side: int, ticks: int, lots: int, life: int) -> None:
         """An order at the limits of what fits; the market may be too full for it."""
@@ -72,11 +77,21 @@ class Trading(Pair):
                 expiry = self.now + self.reference.rules.order_ttl + 1
         return price, qty, expiry
 
-    def _value(self, is_bid: bool, price: int, qty: int, paid: int) -> int:
-        """What is sent along: what is needed, nothing, more, or an odd amount."""
+    def _needed(self, is_bid: bool, price: int, qty: int) -> int:
         rate = self.reference.rules.deposit_rate
-        needed = price * qty * (rate + 1000 * is_bid) // 1_000_000
-        return (needed, 0, needed + 5 * TICK, needed + 1)[paid] if price % TICK == 0 else 0
+        return price * qty * (rate + 1000 * is_bid) // 1_000_000
+
+    def _value(self, is_bid: bool, price: int, qty: int, paid: int) -> int:
+        """Coins sent along: what is needed, nothing, more, or an odd amount."""
+        if self.on_token or price % TICK:
+            return 0
+        needed = self._needed(is_bid, price, qty)
+        return (needed, 0, needed + 5 * TICK, needed + 1)[paid]
+
+    def _lacking(self, trader: Key, is_bid: bool, price: int, qty: int) -> int:
+        """Tokens that the market takes from a trader to place an order."""
+        balance = self.reference.balances.get(trader.address, 0)
+        return max(0, self._needed(is_bid, price, qty) - int(balance))
 
     def _check_placed(self, order: Order, event: Event) -> None:
         expected = (order.id, order.trader, order.is_bid, order.price, order.qty, order.expiry)
@@ -86,7 +101,7 @@ class Trading(Pair):
 
     def do_place_batch(self, who: int, paid: int, *rows: tuple[int, ...]) -> None:
         trader = self.traders[who]
-        value = paid * TICK
+        value = 0 if self.on_token else paid * TICK
         orders = []
         for side, ticks, lots, life, slippage, odd in rows:
             orders.append((bool(side), *self._order(ticks, lots, life, odd), slippage))
@@ -228,15 +243,15 @@ class Trading(Pair):
             trader.address,
             amount,
             sender=STRANGER,
-            value=amount,
+            value=0 if self.on_token else amount,
         )
 
     def do_withdraw(self, who: int) -> None:
         trader = self.traders[who]
         account = self.view("accountOf", trader.address)
-        before = self.chain.balance(trader.address)
+        before = self.money.held(trader.address)
         done = self.both(
             lambda: self.reference.withdraw(trader.address), "withdraw", account, sender=trader
         )
         if done:
-            equal("withdrawn", self.chain.balance(trader.address) - before, done[0])
+            equal("withdrawn", self.money.held(trader.address) - before, done[0])

@@ -47,6 +47,7 @@ contract Handler is MarketTest {
         bool pending;
     }
 
+    uint256 public steps;
     mapping(Reached => uint256) public count;
     mapping(uint256 orderId => uint256) public restingLots; // by events
     mapping(uint256 orderId => uint256) public filledLots; // by events
@@ -68,6 +69,7 @@ contract Handler is MarketTest {
     }
 
     function step(uint256 seed) external {
+        ++steps;
         _random = seed;
         uint256 what = pick(100);
         _matching = what >= 45 && what < 64;
@@ -379,12 +381,13 @@ contract Handler is MarketTest {
 
     /// @dev Everything that must hold between any two calls.
     function check() external view {
-        uint256 owed = 0;
+        Order[] memory all = new Order[](market.lastOrderId() + 1); // by id
+        uint256[] memory openLots = new uint256[](_traders.length);
         uint256[] memory bids = new uint256[](128); // resting lots by tick
         uint256[] memory asks = new uint256[](128);
+        uint256 owed = 0;
         for (uint256 i = 0; i < _traders.length; ++i) {
             owed += balance(_traders[i]);
-            checkOpen(_traders[i]);
             (Order[] memory own,) = market.ordersOf(_traders[i], 1, type(uint32).max);
             for (uint256 k = 0; k < own.length; ++k) {
                 Order memory o = own[k];
@@ -393,42 +396,41 @@ contract Handler is MarketTest {
                 eq(o.qtyFilled, filledLots[o.id] * LOT);
                 yes(o.qtyFilled <= o.qty, "not more than there is");
                 owed += escrowOf(o, lots);
+                openLots[i] += lots;
                 (o.isBid ? bids : asks)[o.price / TICK] += lots;
+                all[o.id] = o;
             }
         }
-        eq(address(market).balance, owed + checkTrades());
+        owed += checkTrades(all, openLots);
+        eq(address(market).balance, owed);
+        // Open is what rests of a trader's orders and its part of the pending trades.
+        for (uint256 i = 0; i < _traders.length; ++i) eq(open(_traders[i]), openLots[i]);
         checkLevels(true, bids);
         checkLevels(false, asks);
     }
 
-    /// @dev What a trader has open is what rests of its orders and its part of the pending trades.
-    function checkOpen(address trader) private view {
-        uint256 lots = 0;
-        (Order[] memory own,) = market.ordersOf(trader, 1, type(uint32).max);
-        for (uint256 i = 0; i < own.length; ++i) lots += restingLots[own[i].id];
-        for (uint256 i = 0; i < _trades.length; ++i) {
-            Known memory t = _trades[i];
-            if (!t.pending) continue;
-            if (market.order(t.bidId).trader == trader) lots += t.lots;
-            if (market.order(t.askId).trader == trader) lots += t.lots;
-        }
-        eq(open(trader), lots);
-    }
-
+    /// @dev Adds the lots of pending trades to what their traders have open.
     /// @return owed What pending trades hold in escrow.
-    function checkTrades() private view returns (uint256 owed) {
-        for (uint256 i = 0; i < _trades.length; ++i) {
+    function checkTrades(Order[] memory all, uint256[] memory openLots) private view returns (uint256 owed) {
+        uint256 length = _trades.length;
+        for (uint256 i = 0; i < length; ++i) {
+            if (!_trades[i].pending) continue;
             Known memory t = _trades[i];
-            if (!t.pending) continue;
-            Order memory b = market.order(t.bidId);
-            Order memory a = market.order(t.askId);
+            Order memory b = all[t.bidId];
+            Order memory a = all[t.askId];
             owed += escrowOf(b, t.lots) + escrowOf(a, t.lots);
+            openLots[indexOf(b.trader)] += t.lots;
+            openLots[indexOf(a.trader)] += t.lots;
             if (i >= _firstOfRound) continue;
             Trade memory seen = market.trade(t.id);
             eq(seen.qty, t.lots * LOT);
             yes(seen.status == TradeStatus.Pending, "pending");
             yes(b.price >= seen.price && seen.price >= a.price, "within both limits");
         }
+    }
+
+    function indexOf(address trader) private view returns (uint256 index) {
+        while (_traders[index] != trader) ++index;
     }
 
     /// @dev Levels hold exactly the resting orders, best first.

@@ -26,6 +26,9 @@ interface Vm {
     function load(address target, bytes32 slot) external view returns (bytes32);
     function assume(bool condition) external pure;
     function etch(address target, bytes calldata code) external;
+    function envOr(string calldata name, string calldata missing) external view returns (string memory);
+    function toString(uint256 value) external pure returns (string memory);
+    function writeLine(string calldata path, string calldata line) external;
 }
 
 Vm constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
