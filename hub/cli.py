@@ -306,7 +306,7 @@ def simulate(
     with simulate_command.progress(wanted_hours) as progress:
         result = run_simulation(loaded, loader, wanted_hours, progress, watchers)
     if out is not None:
-        out.write_text(result.to_json())
+        simulate_command.write_file(out, result.to_json())
     pages = simulate_command.write_reports(watchers, result)
     if as_json:
         typer.echo(result.to_json(), nl=False)

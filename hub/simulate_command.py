@@ -26,6 +26,8 @@ LEAST_HOURS = 0.01
 MOST_HOURS = 24.0 * 366
 #: Where there is no terminal, progress is a line each tenth, but not more often than this.
 LINE_EVERY_S = 5.0
+#: Of more meters than this the terminal shows no figures.
+MOST_METERS = 20
 #: The plugin that writes the report; others may add theirs through the same hook.
 REPORT_PLUGIN = "simulation_report"
 
@@ -100,14 +102,25 @@ def write_reports(written_by: list[Watcher], result: Result) -> list[Path]:
         raise HubError(f"the report cannot be written: {error}") from None
 
 
+def write_file(path: Path, text: str) -> None:
+    """Write a result. Raises `HubError` if it cannot be written."""
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise HubError(f"{path} cannot be written: {error.strerror}") from None
+
+
 def tell(report: Mapping[str, Any]) -> Iterator[str]:
     """Yield the result in a few lines."""
     for feeder, limits in report["voltage_pu"].items():
         yield f"{feeder}: voltage {limits['min']:.4f} to {limits['max']:.4f} pu"
-    for device, energy in report["energy_wh"].items():
+    meters = list(report["energy_wh"].items())
+    for device, energy in meters[:MOST_METERS]:
         bought = energy.get("energy_import", 0.0) / 1000
         sold = energy.get("energy_export", 0.0) / 1000
         yield f"{device}: imported {bought:,.1f} kWh, exported {sold:,.1f} kWh"
+    if len(meters) > MOST_METERS:
+        yield f"{len(meters) - MOST_METERS} more meters: see --out or --report"
     matched = sum(trade["qty_wh"] for trade in report["trades"]) / 1000
     yield (
         f"market: {len(report['trades'])} trades over {matched:,.1f} kWh, "

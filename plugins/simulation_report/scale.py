@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 #: About so many marks are on a scale.
-MARKS = 4
+MARKS = 5
 #: Share of the values' span that is left free above and below them.
 AIR = 0.06
 

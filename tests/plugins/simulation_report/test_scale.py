@@ -16,8 +16,9 @@ NOON = datetime.fromisoformat("2026-06-21T11:00")
 
 def test_marks_are_round_and_within():
     assert scale_for(0, 12.4).marks == (0, 5, 10)
-    assert scale_for(0.95, 1.05).marks == (0.95, 1.0, 1.05)
-    assert scale_for(-1, 6, whole=True).marks == (0, 2, 4, 6)
+    assert scale_for(-165, 220).marks == (-100, 0, 100, 200)
+    assert scale_for(0.95, 1.05).marks == (0.95, 0.975, 1.0, 1.025, 1.05)
+    assert scale_for(-1, 8, whole=True).marks == (0, 2, 4, 6, 8)
     assert scale_for(0, 100, firm=(0, 100)).high == 100
 
 
@@ -27,7 +28,7 @@ def test_a_scale_holds_its_values_and_has_a_few_marks(low: float, span: float, w
     assert scale.low <= low
     assert low + span <= scale.high
     assert 0 <= scale.percent(low) <= 100
-    assert len(scale.marks) <= 8
+    assert len(scale.marks) <= 9
     assert whole or len(scale.marks) >= 2
     assert len({scale.text(mark) for mark in scale.marks}) == len(scale.marks)
 

@@ -1,0 +1,194 @@
+"""`hub simulate`: its options, its mistakes in one line, its progress."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from hub.cli import main
+from hub.errors import HubError
+from hub.simulate import Result
+from hub.simulate_command import _Lines, feeder_hours, tell, write_reports
+
+EMPTY = "plugins: {}\n"
+
+
+def simulate(
+    capsys: pytest.CaptureFixture[str], folder: Path, *options: str, text: str = EMPTY
+) -> tuple[int, str]:
+    """Run in process; returns exit status and what was said on stderr."""
+    path = folder / "hub.yaml"
+    path.write_text(text)
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", "-c", str(path), *options])
+    return int(ended.value.code or 0), capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--days", "-1"], "--days: expected 0.00042 to 366, got -1"),
+        (["--days", "367"], "--days: expected 0.00042 to 366, got 367"),
+        (["--hours", "0"], "--hours: expected 0.01 to 8784, got 0"),
+        (["--hours", "nan"], "--hours: expected a number such as 1 or 0.5, got 'nan'"),
+        (["--days", "soon"], "--days: expected a number such as 1 or 0.5, got 'soon'"),
+        (["--days", "1", "--hours", "2"], "expected --hours or --days, got both"),
+    ],
+)
+def test_a_wrong_duration_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: list[str], told: str
+):
+    assert simulate(capsys, tmp_path, *options) == (2, f"{told}\n")
+
+
+def test_places_that_cannot_be_written_are_one_line_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    file = tmp_path / "file"
+    file.touch()
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "old.html").touch()
+    for options, told in (
+        (["--out", str(tmp_path / "none/r.json")], "cannot write"),
+        (["--out", str(full)], "is a folder"),
+        (["--report", str(full)], "is not empty; name another, or empty it"),
+        (["--report", str(file)], "is a file; name a folder"),
+        (["--report", str(file / "below")], "cannot make the folder"),
+    ):
+        status, err = simulate(capsys, tmp_path, "--hours", "8784", *options)
+        assert (status, len(err.splitlines())) == (2, 1), err
+        assert told in err
+        assert err.startswith(f"{options[0]}: ")
+    assert (full / "old.html").exists()
+
+
+def test_an_earlier_result_stays_when_the_next_run_cannot_start(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    out = tmp_path / "r.json"
+    out.write_text("old")
+    status, _ = simulate(
+        capsys, tmp_path, "--out", str(out), "--report", str(tmp_path / "hub.yaml")
+    )
+    assert (status, out.read_text()) == (2, "old")
+
+
+def test_a_hub_without_plugins_has_a_report_too(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    status, err = simulate(capsys, tmp_path, "--days", "0.1", "--report", str(tmp_path / "a/b"))
+    assert status == 0
+    assert err.splitlines()[-1] == f"report: {tmp_path / 'a/b/report.html'}"
+    page = (tmp_path / "a/b/report.html").read_text()
+    assert "voltages are unknown" in page
+    assert "Nothing was traded." in page
+
+
+def test_a_meter_that_never_spoke_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    text = "houses: {house1: {pv: {kwp: 5}}}\nplugins: {}\n"
+    status, _ = simulate(
+        capsys, tmp_path, "--hours", "1", "--report", str(tmp_path / "r"), text=text
+    )
+    assert status == 0
+    page = (tmp_path / "r/report.html").read_text()
+    assert "No reading from the meter of House 1" in page
+    assert ">unknown<" in page
+
+
+def test_a_plugin_that_fails_is_told_and_the_exit_status_says_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/broken.py").write_text(
+        "from hub.api import ConfigProblemError, Plugin, hookimpl\n"
+        "class Broken(Plugin):\n"
+        "    async def start(self, ctx):\n"
+        "        raise ConfigProblemError('a <screw> is loose')\n"
+        "@hookimpl\n"
+        "def hub_plugin_types():\n"
+        "    return {'broken': Broken}\n"
+    )
+    status, _ = simulate(
+        capsys, tmp_path, "--hours", "1", "--report", str(tmp_path / "r"),
+        text="plugins: {b: {use: broken}}\n",
+    )  # fmt: skip
+    assert status == 1
+    assert "Plugin b failed: a &lt;screw&gt; is loose" in (tmp_path / "r/report.html").read_text()
+
+
+def test_other_plugins_may_report_too(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/tally.py").write_text(
+        "from hub.api import Plugin, hookimpl\n"
+        "class Tally(Plugin):\n"
+        "    async def start(self, ctx): pass\n"
+        "class Watcher:\n"
+        "    def __init__(self, folder): self.folder, self.looks = folder, []\n"
+        "    def begin(self, run):\n"
+        "        self.run = run\n"
+        "        run.every(900, self.look)\n"
+        "    async def look(self): self.looks.append(round(self.run.elapsed_s()))\n"
+        "    async def end(self): self.nobody = await self.run.ask('no/such/question')\n"
+        "    def write(self, result):\n"
+        "        path = self.folder / 'tally.txt'\n"
+        "        path.write_text(f'{self.looks} {self.nobody} {result[\"seed\"]}')\n"
+        "        return path\n"
+        "@hookimpl\n"
+        "def hub_plugin_types(): return {'tally': Tally}\n"
+        "@hookimpl\n"
+        "def hub_simulation_watchers(folder): return [Watcher(folder)]\n"
+    )
+    status, err = simulate(
+        capsys, tmp_path, "--hours", "1", "--report", str(tmp_path / "r"),
+        text="plugins: {t: {use: tally}}\n",
+    )  # fmt: skip
+    assert status == 0
+    assert (tmp_path / "r/tally.txt").read_text() == "[0, 900, 1800, 2700] None 1"
+    assert f"report: {tmp_path / 'r/tally.txt'}" in err
+    assert (tmp_path / "r/report.html").exists()
+
+
+def test_a_report_that_cannot_be_written_in_the_end_is_a_line():
+    class Full:
+        def begin(self, run): ...
+        async def end(self): ...
+        def write(self, result):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(HubError, match="No space left on device"):
+        write_reports([Full()], Result({}, 1.0, 1.0))
+
+
+def test_of_a_thousand_meters_the_terminal_shows_a_few():
+    energy = {f"h{n}": {"energy_import": 1000.0} for n in range(1000)}
+    result = {
+        "voltage_pu": {}, "energy_wh": energy, "trades": [], "settled": [], "alarms": [],
+        "plugins": {}, "fingerprint": "0" * 64,
+    }  # fmt: skip
+    lines = list(tell(result))
+    assert lines[0] == "h0: imported 1.0 kWh, exported 0.0 kWh"
+    assert lines[20] == "980 more meters: see --out or --report"
+
+
+def test_help_names_both_ways_to_say_how_long(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["simulate", "--help"])
+    out = capsys.readouterr().out
+    for option in ("--days", "--hours", "--report", "--config", "--out"):
+        assert option in out
+
+
+def test_the_default_is_a_day_and_days_are_hours():
+    assert feeder_hours(None, None) == 24
+    assert feeder_hours(None, 2) == 48
+    assert feeder_hours(0.5, None) == 0.5
+
+
+def test_without_a_terminal_progress_is_a_line_each_tenth_but_not_too_often():
+    now, stream = [0.0], io.StringIO()
+    lines = _Lines(24, stream, lambda: now[0])
+    for percent in range(1, 101):
+        now[0] = percent * 0.4
+        lines(percent / 100)
+    told = stream.getvalue().splitlines()
+    assert told[0] == "simulating: 13%, 3.1 of 24 h, about 35 s left"
+    assert len(told) == 7
