@@ -23,6 +23,17 @@ export async function measureClearing() {
   ];
 }
 
+/** A whole round of so many pairs on a book of 1,000 orders a side, for the comparison with other ways in README.md. */
+export async function measureRounds() {
+  const rounds = [];
+  for (const pairs of [10, 100, 400, 1000]) {
+    const market = await equalBook(pairs, 1000 - pairs);
+    const { gas } = await market.send(market.accounts[3], "matchOrders", [2000n]);
+    rounds.push({ name: `a whole round of ${pairs} equal pairs, 1,000 orders a side`, pairs, figure: gas });
+  }
+  return rounds;
+}
+
 /** `pairs` bids and asks of equal quantity over ten levels a side, with `resting` orders a side that do not cross. */
 async function equalBook(pairs, resting) {
   const market = await Market.deploy();
