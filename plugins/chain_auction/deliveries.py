@@ -7,7 +7,7 @@ Pure. Times are milliseconds since the epoch; window edges are whole seconds, as
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .allocation import Claim, allocate
@@ -158,12 +158,12 @@ class DeliveryPlan:
 
         Those that wait for a last reading stay `scheduled`.
         """
+        due = [d for d in self if d.state == "scheduled" and d.end_ms <= now_ms]
+        witnessed = self._by_meter() if due else {}
         judged = []
-        for delivery in self._deliveries.values():
-            if delivery.state != "scheduled" or delivery.end_ms > now_ms:
-                continue
+        for delivery in due:
             try:
-                self._judge(delivery, now_ms)
+                self._judge(delivery, witnessed, now_ms)
             except NotYetError:
                 continue
             except MeterGapError as gap:
@@ -172,19 +172,44 @@ class DeliveryPlan:
             judged.append(delivery)
         return judged
 
-    def _judge(self, delivery: Delivery, now_ms: int) -> None:
-        assert delivery.seller_device is not None, "without a meter it is unproven from the start"
-        delivered = self._metered_wh(delivery, delivery.seller_device, now_ms, selling=True)
+    def _by_meter(self) -> dict[tuple[str, bool], list[Delivery]]:
+        """The deliveries that each meter witnesses as a seller's (True) or a buyer's."""
+        found: dict[tuple[str, bool], list[Delivery]] = {}
+        for delivery in self._deliveries.values():
+            for device, selling in ((delivery.seller_device, True), (delivery.buyer_device, False)):
+                if device is not None:
+                    found.setdefault((device, selling), []).append(delivery)
+        return found
+
+    def _judge(
+        self,
+        delivery: Delivery,
+        witnessed: Mapping[tuple[str, bool], Sequence[Delivery]],
+        now_ms: int,
+    ) -> None:
+        seller, buyer = delivery.seller_device, delivery.buyer_device
+        assert seller is not None, "without a meter it is unproven from the start"
+        claims = _claims_around(delivery, witnessed[seller, True])
+        delivered = self._metered_wh(delivery, seller, claims, now_ms, selling=True)
         received = delivered
-        if delivery.buyer_device is not None:
-            received = self._metered_wh(delivery, delivery.buyer_device, now_ms, selling=False)
+        if buyer is not None:
+            claims = _claims_around(delivery, witnessed[buyer, False])
+            received = self._metered_wh(delivery, buyer, claims, now_ms, selling=False)
         delivery.delivered_wh, delivery.received_wh = delivered, received
         delivery.state = "measured"
         edges = [(d, at) for d in delivery.devices for at in (delivery.start_ms, delivery.end_ms)]
         if any(self.meters.is_estimate(*edge) for edge in edges):
             delivery.reason = ESTIMATED
 
-    def _metered_wh(self, delivery: Delivery, device: str, now_ms: int, *, selling: bool) -> int:
+    def _metered_wh(
+        self,
+        delivery: Delivery,
+        device: str,
+        claims: Sequence[Claim],
+        now_ms: int,
+        *,
+        selling: bool,
+    ) -> int:
         """Whole Wh that a meter attests for one trade.
 
         A shortfall that the meter's accuracy cannot tell from nothing is not held against anyone.
@@ -199,27 +224,11 @@ class DeliveryPlan:
                 raise
             return gained.export_mwh if selling else gained.import_mwh
 
-        claims = self._claims_around(delivery, device, selling=selling)
         given_mwh = allocate(claims, delivery.end_ms, energy_mwh)[delivery.trade_id]
         accuracy_mwh = delivery.qty_wh * self._accuracy_permille
         if delivery.qty_wh * 1000 - given_mwh <= accuracy_mwh:
             return delivery.qty_wh
         return given_mwh // 1000
-
-    def _claims_around(self, delivery: Delivery, device: str, *, selling: bool) -> list[Claim]:
-        """The claims on one meter and direction that hang together with a delivery in time."""
-        claims = [
-            Claim(d.trade_id, d.start_ms, d.end_ms, d.qty_wh * 1000)
-            for d in self._deliveries.values()
-            if (d.seller_device if selling else d.buyer_device) == device
-            and d.start_ms < delivery.end_ms
-        ]
-        start_ms = delivery.start_ms
-        while True:
-            reached = min((c.start_ms for c in claims if c.end_ms > start_ms), default=start_ms)
-            if reached == start_ms:
-                return [c for c in claims if c.end_ms > start_ms]
-            start_ms = reached
 
     def forget_closed(self, now_ms: int) -> None:
         """Drop closed deliveries that no open one hangs together with any more."""
@@ -231,3 +240,18 @@ class DeliveryPlan:
             if d.end_ms >= horizon_ms or d.state not in ("settled", "expired")
         }
         self.meters.forget_before(horizon_ms - self.rule.length_ms)
+
+
+def _claims_around(delivery: Delivery, witnessed: Sequence[Delivery]) -> list[Claim]:
+    """The claims on one meter and direction that hang together with a delivery in time."""
+    claims = [
+        Claim(d.trade_id, d.start_ms, d.end_ms, d.qty_wh * 1000)
+        for d in witnessed
+        if d.start_ms < delivery.end_ms
+    ]
+    start_ms = delivery.start_ms
+    while True:
+        reached = min((c.start_ms for c in claims if c.end_ms > start_ms), default=start_ms)
+        if reached == start_ms:
+            return [c for c in claims if c.end_ms > start_ms]
+        start_ms = reached

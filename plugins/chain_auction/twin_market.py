@@ -26,6 +26,8 @@ from .twin_records import Params
 
 #: What every trader has in its wallet at the start, as on the embedded chain.
 INITIAL_WALLET_WEI = 10_000 * 10**18
+#: Events are for the record only, since a new twin begins anew: so many are written at once.
+WRITTEN_AT_ONCE = 1_000
 
 
 def pseudo_address(house: str) -> str:
@@ -45,6 +47,7 @@ class TwinMarket:
         self._wallets: dict[str, int] = {}
         self._done: dict[str, object] = {}
         self._entries: list[Entry] = []
+        self._unwritten: list[Entry] = []
         self.chain_key = 0
         self.facts = MarketFacts(
             chain_id=0,
@@ -95,14 +98,20 @@ class TwinMarket:
 
     async def poll(self) -> News:
         entries, self._entries = self._entries, []
-        head = Head(self._calls, "", self._now_s())
-        if entries:
-            await self._ledger.run(
-                partial(
-                    store.save_checkpoint, chain=self.chain_key, head=head, entries=entries, seen=()
-                )
-            )
-        return News(head, tuple(entries))
+        self._unwritten += entries
+        if len(self._unwritten) >= WRITTEN_AT_ONCE:
+            await self._write()
+        return News(self._head(), tuple(entries))
+
+    def _head(self) -> Head:
+        return Head(self._calls, "", self._now_s())
+
+    async def _write(self) -> None:
+        entries, self._unwritten = self._unwritten, []
+        save = partial(
+            store.save_checkpoint, chain=self.chain_key, head=self._head(), entries=entries, seen=()
+        )
+        await self._ledger.run(save)
 
     async def place(
         self, trader: str, *, is_bid: bool, price_wei_per_kwh: int, qty_wh: int, expiry: int,
@@ -178,4 +187,5 @@ class TwinMarket:
         return None
 
     async def close(self) -> None:
-        return None
+        if self._unwritten:
+            await self._write()

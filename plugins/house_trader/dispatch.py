@@ -36,19 +36,20 @@ class Dispatch:
     def __init__(self, time_lapse: float, ahead_s: float) -> None:
         self._time_lapse = time_lapse
         self._ahead_s = ahead_s
-        self._tasks: dict[tuple[int, str], Task] = {}
+        #: By house, then by trade.
+        self._tasks: dict[str, dict[int, Task]] = {}
 
     def add(self, task: Task) -> bool:
         """Take a task in; False if it is known."""
-        key = (task.trade_id, task.house)
-        if key in self._tasks:
+        of_house = self._tasks.setdefault(task.house, {})
+        if task.trade_id in of_house:
             return False
-        self._tasks[key] = task
+        of_house[task.trade_id] = task
         return True
 
     def tasks(self, house: str) -> Iterator[Task]:
         """The tasks of one house."""
-        return (task for task in self._tasks.values() if task.house == house)
+        return iter(tuple(self._tasks.get(house, {}).values()))
 
     def moments(self, task: Task) -> tuple[float, ...]:
         """When the set-point of its house may change because of a task."""
@@ -95,8 +96,9 @@ class Dispatch:
     def forget_ended(self, now_s: float) -> None:
         """Drop tasks whose windows are over."""
         kept_s = now_s - self._ahead_s
-        self._tasks = {key: task for key, task in self._tasks.items() if task.end_s > kept_s}
+        for house, tasks in self._tasks.items():
+            self._tasks[house] = {t.trade_id: t for t in tasks.values() if t.end_s > kept_s}
 
     def drop_house(self, house: str) -> None:
         """Drop all tasks of a house that cannot deliver any more."""
-        self._tasks = {key: task for key, task in self._tasks.items() if task.house != house}
+        self._tasks.pop(house, None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from hub.api import (
@@ -71,6 +73,9 @@ class HouseTrader(Plugin[Config]):
         self._sides = {
             (house, is_bid): Side() for house in self._houses for is_bid in (True, False)
         }
+        self._side_of: dict[int, Side] = {}
+        #: Houses whose set-point may change, by the moment.
+        self._due: dict[float, dict[str, None]] = {}
         self._set_points: dict[str, float | None] = dict.fromkeys(self._houses)
         self._outages: set[str] = set()
         self._refusals: dict[tuple[str, str], str] = {}
@@ -138,10 +143,12 @@ class HouseTrader(Plugin[Config]):
         """Look at every house: what it can sell or needs, and which orders it should have."""
         self._dispatch.forget_ended(self._now_s())
         book = await self.ctx.ask("market/book")
+        standing: dict[str, list[Any]] = {}
+        for order in book["orders"]:
+            standing.setdefault(order["house"], []).append(order)
         for house in self._houses:
-            standing = [order for order in book["orders"] if order["house"] == house]
             for is_bid in (True, False):
-                await self._review_side(house, standing, is_bid=is_bid)
+                await self._review_side(house, standing.get(house, []), is_bid=is_bid)
 
     async def _review_side(self, house: str, standing: list[Any], *, is_bid: bool) -> None:
         side = self._sides[house, is_bid]
@@ -154,6 +161,8 @@ class HouseTrader(Plugin[Config]):
                 theirs_wh += left_wh  # placed by the household itself, on the trading page
         # An order that expired unanswered counts like one that still stands.
         side.unanswered = side.unanswered + 1 if side.order_ids else 0
+        for gone in set(side.order_ids) - {order.order_id for order in ours}:
+            self._side_of.pop(gone, None)
         side.order_ids = [order.order_id for order in ours]
         wanted = self._wanted(house, theirs_wh, side.unanswered, is_bid=is_bid)
         todo = change(wanted, tuple(ours))
@@ -201,7 +210,9 @@ class HouseTrader(Plugin[Config]):
             ttl_s=max(60.0, ORDER_ROUNDS * every_s),
         )
         if data is not None and data.get("order_id") is not None:
-            side.order_ids.append(int(data["order_id"]))
+            order_id = int(data["order_id"])
+            side.order_ids.append(order_id)
+            self._side_of[order_id] = side
 
     async def _cancel(self, house: str, side: Side, order_id: int) -> None:
         if await self._order(house, "cancel", order_id=order_id) is not None:
@@ -229,8 +240,9 @@ class HouseTrader(Plugin[Config]):
         self._refusals[house, action] = reason
 
     def _matched(self, trade: TradeMatched) -> None:
-        for side in self._sides.values():
-            if trade.bid_id in side.order_ids or trade.ask_id in side.order_ids:
+        for order_id in (trade.bid_id, trade.ask_id):
+            side = self._side_of.get(order_id)
+            if side is not None and order_id in side.order_ids:
                 side.unanswered = -1  # somebody took it: the next price starts afresh
 
     # -- delivery --
@@ -248,7 +260,10 @@ class HouseTrader(Plugin[Config]):
         if house not in self._houses or house in self._outages or not self._dispatch.add(task):
             return
         for moment_s in self._dispatch.moments(task):
-            self.ctx.at(datetime.fromtimestamp(moment_s, UTC), lambda: self._apply(house))
+            if moment_s not in self._due:
+                at = datetime.fromtimestamp(moment_s, UTC)
+                self.ctx.at(at, partial(self._apply_due, moment_s), name="apply")
+            self._due.setdefault(moment_s, {})[house] = None
 
     async def _take_up_deliveries(self) -> None:
         """After a restart: go on with the deliveries that are under way or planned."""
@@ -263,6 +278,11 @@ class HouseTrader(Plugin[Config]):
                 if house is not None:
                     net_wh = sign * trade["qty_wh"]
                     self._take_on(Task(int(trade["trade_id"]), house, net_wh, start_s, end_s))
+
+    async def _apply_due(self, moment_s: float) -> None:
+        """Bring all houses to their set-points at once: a feeder then solves once for all."""
+        houses = self._due.pop(moment_s)
+        await asyncio.gather(*(self._apply(house) for house in houses))
 
     async def _apply(self, house: str) -> None:
         """Bring a house to the set-point of this moment, or let go of it."""
