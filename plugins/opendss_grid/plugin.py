@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,7 +27,7 @@ from .engine import OpenDssEngine
 from .feeder_check import check_grid
 from .network import Deviation
 from .network_messages import fuse_alarm, network_state
-from .order_arguments import Order
+from .order_arguments import Order, Verify
 from .orders import NAMED, SINGLE, carry_out
 from .protocol import GridError
 from .simulation import Simulation, StepResult
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 #: State is saved this often, and at the end.
 SAVE_EVERY_S = 30.0
+#: What the market orders every few seconds, and what does not last: not worth a save each time.
+PASSING = frozenset({"set_power", "release_power"})
 
 
 class OpenDssGrid(Plugin[GridConfig]):
@@ -55,6 +58,7 @@ class OpenDssGrid(Plugin[GridConfig]):
         """Compile the circuit, draw the houses, and step once before anybody asks."""
         self._ctx = ctx
         self._last_good: FeederState | None = None
+        self._orders: list[tuple[Order, asyncio.Future[Mapping[str, Any]]]] = []
         self._troubled = False
         self._blown: dict[str, Deviation] = {}
         saved = await saved_state.load(ctx.history, ctx.name)
@@ -199,28 +203,58 @@ class OpenDssGrid(Plugin[GridConfig]):
     # --- commands and questions -----------------------------------------------------------------
 
     async def _command(self, kind: str, command: Command) -> Mapping[str, Any]:
-        """Carry out a command and verify it in a power flow of its own before answering."""
-        name = command.target.rsplit("/", 1)[-1]
-        now = self._ctx.clock.now()
-        order = Order(kind, name, command.action, command.args, now)
-        try:
-            report, figures = await self._ctx.run_blocking(self._carry_out, order)
-        except GridError as error:
-            raise Rejected(str(error)) from None
-        self._publish(now, report)
-        if command.action != "set_power":  # that of the market: every few seconds, and short
-            await self._save()
-        return figures
+        """Carry out a command and verify it in a power flow before answering.
 
-    def _carry_out(self, order: Order) -> tuple[StepReport, Mapping[str, Any]]:
-        """Solve at once, but let no time pass: meters go on counting with the next step."""
+        Commands that come in one turn of the loop share one: the market moves many houses at once.
+        """
+        name = command.target.rsplit("/", 1)[-1]
+        order = Order(kind, name, command.action, command.args, self._ctx.clock.now())
+        answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self._orders.append((order, answer))
+        if len(self._orders) == 1:
+            self._ctx.background(self._carry_out_waiting(), name="orders")
+        return await answer
+
+    async def _carry_out_waiting(self) -> None:
+        waiting, self._orders = self._orders, []
+        orders = [order for order, _ in waiting]
+        try:
+            report, outcomes = await self._ctx.run_blocking(self._carry_out, orders)
+            if report is not None:
+                self._publish(orders[0].at, report)
+            if any(order.action not in PASSING for order in orders):
+                await self._save()
+        except Exception as error:  # whoever waits for an answer gets it, and the plugin goes on
+            self._ctx.log.debug("orders failed", exc_info=True)
+            outcomes = [error] * len(orders)
+        for (_, answer), outcome in zip(waiting, outcomes, strict=True):
+            if answer.done():  # its deadline has passed
+                continue
+            if isinstance(outcome, Exception):
+                refused = isinstance(outcome, GridError)
+                answer.set_exception(Rejected(str(outcome)) if refused else outcome)
+            else:
+                answer.set_result(outcome)
+
+    def _carry_out(
+        self, orders: Sequence[Order]
+    ) -> tuple[StepReport | None, list[Mapping[str, Any] | Exception]]:
+        """Solve at once, but let no time pass: meters go on counting with the next step.
+
+        Returns an answer or what was wrong for each order.
+        """
         simulation = self._simulation
-        verify = carry_out(simulation, order)
-        result = simulation.step(order.at, simulation.time)
-        report = self._messages.report(order.at, result, measured=False)
-        if not result.solution.converged:
-            return report, {"problem": result.solution.problem}
-        return report, verify(simulation, result)
+        done: list[Verify | Exception] = []
+        for order in orders:
+            try:
+                done.append(carry_out(simulation, order))
+            except GridError as error:
+                done.append(error)
+        if all(isinstance(verify, Exception) for verify in done):
+            return None, [error for error in done if isinstance(error, Exception)]
+        result = simulation.step(orders[0].at, simulation.time)
+        report = self._messages.report(orders[0].at, result, measured=False)
+        return report, [_verified(verify, simulation, result) for verify in done]
 
     async def _answer_topology(self, _: Any) -> Mapping[str, Any]:
         return self._topology
@@ -253,6 +287,19 @@ class OpenDssGrid(Plugin[GridConfig]):
             "losses_kw": round(solution.losses_va.real / 1000, 1),
             **{f"tap_{name}": tap for name, tap in solution.taps.items()},
         }
+
+
+def _verified(
+    verify: Verify | Exception, simulation: Simulation, result: StepResult
+) -> Mapping[str, Any] | Exception:
+    if isinstance(verify, Exception):
+        return verify
+    if not result.solution.converged:
+        return {"problem": result.solution.problem}
+    try:
+        return verify(simulation, result)
+    except GridError as error:
+        return error
 
 
 @hookimpl

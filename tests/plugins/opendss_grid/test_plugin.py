@@ -111,6 +111,31 @@ def test_a_tap_command_is_verified_and_seen_at_once(tmp_path: Path) -> None:
     assert taps["reg_a"] == 2
 
 
+def test_orders_of_one_moment_share_a_power_flow_and_each_has_its_own_answer(
+    tmp_path: Path,
+) -> None:
+    async def program(hub):
+        seen = Recording(hub)
+        results = await asyncio.gather(
+            send(hub, "house/house1", "set_power", net_w=3000),
+            send(hub, "house/house2", "set_power", net_w=-2500),
+            send(hub, "house/house2", "jump"),
+            send(hub, "grid/grid/regulator/reg_a", "set_tap", tap=2),
+        )
+        return results, [m for m in seen.messages if isinstance(m, FeederState)]
+
+    results, states = play(tmp_path, GRID, program)
+    assert [r.status for r in results] == [
+        CommandStatus.DONE, CommandStatus.DONE, CommandStatus.REJECTED, CommandStatus.DONE,
+    ]  # fmt: skip
+    assert results[0].data["achieved_w"] == pytest.approx(3000, abs=1)
+    assert results[1].data["achieved_w"] == pytest.approx(-2500, abs=1)
+    assert "no action 'jump'" in results[2].reason
+    # The second order for house2 had to wait for the first one.
+    assert len(states) == 1
+    assert states[0].taps["reg_a"] == 2
+
+
 @pytest.mark.parametrize(
     ("target", "action", "args", "reason"),
     [
