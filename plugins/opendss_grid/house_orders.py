@@ -61,7 +61,7 @@ def _set_battery(simulation: Simulation, order: Order) -> Verify:
     if not battery.capacity_wh[row] > 0:
         raise order.fail("it has no battery")
     power_w = _within_limits(
-        order, "battery", -float(battery.discharge_w[row]), float(battery.charge_w[row])
+        order, "battery", float(battery.discharge_w[row]), float(battery.charge_w[row])
     )
     simulation.set_points.hold("battery", row, power_w, end(order))
     return _device_answer("battery", row, power_w)
@@ -74,7 +74,7 @@ def _set_ev(simulation: Simulation, order: Order) -> Verify:
     if not vehicle.capacity_wh[row] > 0:
         raise order.fail("it has no vehicle")
     power_w = _within_limits(
-        order, "vehicle", -float(vehicle.discharge_w[row]), float(vehicle.charge_w[row])
+        order, "vehicle", float(vehicle.discharge_w[row]), float(vehicle.charge_w[row])
     )
     returns_at = simulation.surroundings.returns_at(row, simulation.time)
     if returns_at is not None:
@@ -83,12 +83,13 @@ def _set_ev(simulation: Simulation, order: Order) -> Verify:
     return _device_answer("ev", row, power_w)
 
 
-def _within_limits(order: Order, device: str, lowest_w: float, highest_w: float) -> float:
+def _within_limits(order: Order, device: str, discharge_w: float, charge_w: float) -> float:
     power_w = number(order, "power_w")
-    if not lowest_w <= power_w <= highest_w:
-        feed = " and may not feed the grid" if lowest_w == 0 and power_w < 0 else ""
+    if power_w < 0 == discharge_w:
+        raise order.fail(f"its {device} may not feed the grid, got {power_w:g} W")
+    if not -discharge_w <= power_w <= charge_w:
         raise order.fail(
-            f"its {device} takes {lowest_w:.0f} to {highest_w:.0f} W{feed}, got {power_w:g}"
+            f"its {device} takes {0 - discharge_w:.0f} to {charge_w:.0f} W, got {power_w:g}"
         )
     return power_w
 

@@ -6,6 +6,7 @@ As in the field it stays so until somebody puts it back, over restarts of the hu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -242,4 +243,4 @@ class Network:
         moved_at = self._moved_at.get(name)
         left_s = 0.0 if moved_at is None else dwell_s - (when - moved_at).total_seconds()
         if left_s > 0:
-            raise GridError(f"{name} may be operated again in {left_s:.0f} s: {why}")
+            raise GridError(f"{name} may be operated again in {math.ceil(left_s)} s: {why}")

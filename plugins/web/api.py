@@ -43,6 +43,7 @@ class Api:
             "/api/state": self._state,
             "/api/feeder": self._feeder,
             "/api/devices": self._devices,
+            "/api/network": self._network,
             "/api/market/{what:info|book|trades|balances}": self._market,
             "/api/explain/{order}": self._explain,
             "/api/history": self._history,
@@ -152,6 +153,10 @@ class Api:
     async def _devices(self, request: web.Request) -> web.Response:
         name = self._feeder_name(request)
         return _json(await self._ctx.ask(f"grid/{name}/houses"))
+
+    async def _network(self, request: web.Request) -> web.Response:
+        name = self._feeder_name(request)
+        return _json(await self._ctx.ask(f"grid/{name}/network"))
 
     async def _market(self, request: web.Request) -> web.Response:
         what = request.match_info["what"]

@@ -81,6 +81,44 @@ async def test_the_operator_moves_a_tap(open_page, site: HubSite):
     await expect(page.locator("#profile .ghost-key")).to_be_visible()
 
 
+async def test_events_happen_and_are_put_back_from_the_page(open_page, site: HubSite):
+    page, _ = await open_page(site.url)
+    card = page.locator("#switching")
+    await expect(card).to_contain_text("The feeder is as its file has it")
+    events = {
+        "Short circuit": {"bus": "684", "type": "acg", "ohm": "20"},
+        "Open a line or switch": {"branch": "line.632_645", "phase": "B"},
+        "Open a capacitor bank": {"bank": "cap611"},
+        "Start a motor": {"bus": "671", "kva": "200"},
+        "Clouds": {"light": "150"},
+    }
+    for event, fields in events.items():
+        await card.get_by_label("Event").select_option(label=event)
+        for name, value in fields.items():
+            field = card.locator(f"[name={name}]")
+            if name in ("ohm", "kva", "light"):
+                await field.fill(value)
+            else:
+                await field.select_option(label=value)
+        await card.get_by_role("button", name="Trigger").click()
+    for text in (
+        "Fault fault1: acg at 684 with 20 ohm",
+        "Line.632_645 is open on phase B",
+        "Capacitor bank cap611 is open",
+        "Motor motor1 runs at 671 (200 kVA)",
+        "The light is held at 150 W/m2",
+    ):
+        await expect(card).to_contain_text(text)
+    await card.get_by_role("button", name="Put back: fault fault1").click()
+    await expect(card).not_to_contain_text("fault1")
+    await card.get_by_label("Event").select_option(label="Open the whole feeder")
+    await card.get_by_role("button", name="Trigger").click()
+    await expect(page.locator("#houses tr", has_text="House 2")).to_contain_text("outage")
+    await card.get_by_role("button", name="Put everything back").click()
+    await expect(card).to_contain_text("The feeder is as its file has it")
+    await expect(page.locator("#houses tr", has_text="House 2")).not_to_contain_text("outage")
+
+
 async def test_a_scenario_is_told_as_it_happens(open_page, site: HubSite):
     page, _ = await open_page(site.url)
     await page.get_by_role("button", name="Run scenario: House 1 loses its supply").click()

@@ -17,6 +17,7 @@ import { startPlugins } from "./panels/plugins.js";
 import { startProfile } from "./panels/profile.js";
 import { startRegulators } from "./panels/regulators.js";
 import { startScenarios } from "./panels/scenarios.js";
+import { startSwitching } from "./panels/switching.js";
 
 const live = new Live();
 const hub = new Hub(live);
@@ -34,7 +35,7 @@ for (const start of [
   startLog,
 ])
   start(hub);
-const ofFeeder = [startProfile(hub), startRegulators(hub)];
+const ofFeeder = [startProfile(hub), startRegulators(hub), startSwitching(hub)];
 startFeeder(hub, (feeder) => ofFeeder.forEach((tell) => tell(feeder)));
 
 live.onConnection(showConnection);

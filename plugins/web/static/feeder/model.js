@@ -7,7 +7,8 @@ const PHASES = ["a", "b", "c"];
  *   `rows[i]` is the place of phase i in the feeder's array of voltages, null without that phase
  * @typedef {{key: string, from: string, to: string, kind: "line" | "switch" | "transformer" | "regulator", regulators: string[], elements: number[]}} Edge
  * @typedef {{id: string, bus: string, phases: string}} Site
- * @typedef {{name: string, buses: Bus[], edges: Edge[], sites: Site[], regulators: any[], head: string}} Feeder
+ * @typedef {{name: string, phases: string}} Switched
+ * @typedef {{name: string, buses: Bus[], edges: Edge[], sites: Site[], regulators: any[], head: string, branches: Switched[], capacitors: Switched[]}} Feeder
  */
 
 /** @param {any} topology the answer of /api/feeder @returns {Feeder} */
@@ -47,8 +48,18 @@ export function feederModel(topology) {
     sites,
     regulators: topology.regulators,
     head: topology.head,
+    branches: topology.branches
+      .filter((/** @type {any} */ branch) => !services.has(branch.from) && !services.has(branch.to))
+      .map(switched),
+    capacitors: topology.capacitors.map(switched),
   };
 }
+
+/** What can be switched. @param {any} element @returns {Switched} */
+const switched = ({ name, phases }) => ({
+  name,
+  phases: phases.map((/** @type {number} */ phase) => PHASES[phase - 1]).join(""),
+});
 
 /** Branches between the same two buses are one edge. @param {any[]} branches @param {Set<string>} services @returns {Edge[]} */
 function edges(branches, services) {
