@@ -73,14 +73,15 @@ test-contracts: $(CONTRACT) ## Run the contract's own tests
 
 .PHONY: test-long
 test-long: setup-test ## Run the tests that take minutes, too, with many more generated examples
+	@cd contracts && npm run --silent test:long
 	@$(BIN)/python -m pytest $(WORKERS) -m "long or not long" --hypothesis-profile=long $(ARGS)
 
 .PHONY: lint
-lint: $(TEST_STAMP) $(PAGE_TEST_STAMP) $(CONTRACT_STAMP) ## Check style (ruff, oxlint), who imports whom, and the pages' types
+lint: $(TEST_STAMP) $(PAGE_TEST_STAMP) $(CONTRACT_STAMP) ## Check style (ruff, ESLint), who imports whom, and the pages' types
 	@$(BIN)/ruff check $(PYTHON_FILES)
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/lint-imports --no-logo
-	@$(PAGE_TOOLS)/oxlint --config dapp-static/oxlint.json --quiet dapp-static plugins
+	@$(PAGE_TOOLS)/eslint --config dapp-static/eslint.config.mjs dapp-static plugins
 	@$(PAGE_TOOLS)/tsc --project dapp-static/jsconfig.json
 	@cd contracts && npm run --silent --if-present lint
 
