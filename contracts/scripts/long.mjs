@@ -23,7 +23,7 @@ function branchNames() {
 /** Runs Solidity tests; a failure is shown and ends the run. */
 async function test(args, environment) {
   const { passed, ended, output, peakMegabytes, seconds } = await runBounded(
-    "node",
+    process.execPath,
     [hardhat, "test", "solidity", ...args],
     { cwd: root, env: { ...process.env, ...environment }, ...limits },
   );

@@ -69,7 +69,7 @@ function restore(copy, { file }) {
 const unoptimized = { ...process.env, MARKET_UNOPTIMIZED: "1" };
 
 async function build(copy) {
-  const { passed, output } = await runBounded("node", ["scripts/build.mjs", "--lenient"], {
+  const { passed, output } = await runBounded(process.execPath, ["scripts/build.mjs", "--lenient"], {
     cwd: copy,
     env: unoptimized,
     ...limits,
@@ -103,7 +103,7 @@ function unfigured(text) {
 async function solidity(copy, files) {
   const hardhat = path.join(root, "node_modules/hardhat/dist/src/cli.js");
   const paths = files.map((name) => `test/${name}.t.sol`);
-  const { passed, ended, output } = await runBounded("node", [hardhat, "test", "solidity", ...paths], {
+  const { passed, ended, output } = await runBounded(process.execPath, [hardhat, "test", "solidity", ...paths], {
     cwd: copy,
     env: unoptimized,
     ...limits,
