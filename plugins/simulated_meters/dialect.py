@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Protocol
 
-from . import esphome, shelly, tasmota, zigbee2mqtt
+from . import dsmr, esphome, shelly, tasmota, zigbee2mqtt
 from .meter import Sample
 
 #: Topic and payload.
@@ -19,8 +19,8 @@ class Dialect(Protocol):
         """Return what a meter says of a sample; its clock is off by `clock_offset`."""
         raise NotImplementedError
 
-    def availability(self, device: str, *, online: bool) -> Message:
-        """Return the (retained) message that says whether the meter is there."""
+    def availability(self, device: str, *, online: bool) -> Message | None:
+        """Return the (retained) message that says whether the meter is there, if it has one."""
         raise NotImplementedError
 
 
@@ -30,4 +30,8 @@ DIALECTS: dict[str, Dialect] = {
     "shelly_gen2": shelly,
     "zigbee2mqtt": zigbee2mqtt,
     "esphome": esphome,
+    "dsmr": dsmr,
 }
+
+#: Makes of which one broker carries one meter only: their topics do not name the device.
+ALONE = frozenset({"dsmr"})

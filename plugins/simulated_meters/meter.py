@@ -43,12 +43,14 @@ class Meter:
 
     The counters hold millijoules as integers, so that counting adds no rounding error however long
     it goes on; they count the balance over the phases, as meters for billing do. `gain` is the
-    error of its measurement (1.005 shows half a percent too much).
+    error of its power and energy (1.005 shows half a percent too much), `voltage_gain` that of
+    its voltage.
     """
 
     device: str
     phases: tuple[str, ...] = ("",)
     gain: float = 1.0
+    voltage_gain: float = 1.0
     resolution_wh: int = 1
     frequency_hz: float = 60.0
     backup_s: float = 0.0
@@ -92,7 +94,7 @@ class Meter:
         self.sample = Sample(
             at,
             self.phases,
-            tuple(voltages_v),
+            tuple([v * self.voltage_gain for v in voltages_v]),
             tuple([math.hypot(w, var) / v if v > 0 else 0.0 for v, w, var in shown]),
             shown_w,
             shown_var,

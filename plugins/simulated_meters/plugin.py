@@ -5,14 +5,24 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
-from hub.api import Context, Duration, HubError, MeteringPoints, Plugin, PluginConfig, hookimpl
+from hub.api import (
+    Command,
+    Context,
+    Duration,
+    HubError,
+    MeteringPoints,
+    Plugin,
+    PluginConfig,
+    Rejected,
+    hookimpl,
+)
 
-from .dialect import DIALECTS
-from .meter import Meter
+from .dialect import ALONE, DIALECTS
+from .meter import MJ_PER_WH, Meter
 from .store import TABLES, load_counts, save_counts
 
 #: A step this much early still counts as one interval later; steps are not exact.
@@ -26,13 +36,19 @@ class Config(PluginConfig):
     broker: str = Field("mqtt://127.0.0.1:1883", description="address of the MQTT broker")
     username: str | None = Field(None, description="user name at the broker")
     password: SecretStr | None = Field(None, description="password at the broker (use !secret)")
-    preset: Literal["tasmota", "shelly_gen2", "zigbee2mqtt", "esphome"] = Field(
+    preset: Literal["tasmota", "shelly_gen2", "zigbee2mqtt", "esphome", "dsmr"] = Field(
         "tasmota", description="make of meter to speak like; the reader needs the same"
+    )
+    devices: list[str] | None = Field(
+        None, description="names of the meters to put up; default one at every metering point"
     )
     interval: Duration = Field(1.0, description="time between the messages of one meter")
     resolution_wh: int = Field(1, ge=1, description="what the last digit of the counters is, in Wh")
     accuracy_percent: float = Field(
         0.0, ge=0, le=10, description="class of the meters: each is off by up to this, at random"
+    )
+    voltage_accuracy_percent: float = Field(
+        0.0, ge=0, le=10, description="the same for the voltages they show"
     )
     clock_error: Duration = Field(
         0.0, description="each meter's clock is off by up to this, at random"
@@ -41,7 +57,20 @@ class Config(PluginConfig):
     backup: Duration = Field(
         86_400.0, description="feeder time for which a meter goes on speaking without supply"
     )
+    last_gasp: bool = Field(
+        True,
+        description="whether a meter that loses its supply says so at once, with its last power",
+    )
     frequency_hz: float = Field(60.0, gt=0, description="frequency the meters show")
+
+    @model_validator(mode="after")
+    def _one_of_its_make(self) -> Self:
+        if self.preset in ALONE and len(self.devices or ()) != 1:
+            raise ValueError(
+                f"there is one {self.preset} meter per broker; expected 'devices' with one name, "
+                "such as [house1]"
+            )
+        return self
 
 
 class SimulatedMeters(Plugin[Config]):
@@ -75,6 +104,7 @@ class SimulatedMeters(Plugin[Config]):
         self._link_changed(self.link.connected)
         self.link.on_change(self._link_changed)
         ctx.subscribe(f"grid/{self.config.feeder}/metering", self._step)
+        ctx.handle(f"meters/{ctx.name}/+", self._command)
 
     async def stop(self) -> None:
         if not hasattr(self, "link"):
@@ -96,6 +126,20 @@ class SimulatedMeters(Plugin[Config]):
             for device, meter in self.meters.items()
             if meter.sample is not None
         }
+
+    async def _command(self, command: Command) -> Mapping[str, Any]:
+        """Start a meter's counters over, as when it is exchanged or has lost its memory."""
+        device = command.target.rsplit("/", 1)[-1]
+        meter = self.meters.get(device)
+        if meter is None:
+            known = ", ".join(self.meters) or "none yet"
+            raise Rejected(f"meter {device} is not here; there are: {known}")
+        if command.action != "restart_counters":
+            raise Rejected(f"a meter has no action {command.action!r}; it has: restart_counters")
+        before = {"import_mj": meter.import_mj, "export_mj": meter.export_mj}
+        meter.import_mj = meter.export_mj = 0
+        await self._save()
+        return {key.replace("_mj", "_wh"): mj // MJ_PER_WH for key, mj in before.items()}
 
     async def _step(self, points: MeteringPoints) -> None:
         names = (points.devices, points.phases)
@@ -122,8 +166,10 @@ class SimulatedMeters(Plugin[Config]):
     ) -> list[tuple[Meter, tuple[int, ...]]]:
         """Return the meters of a feeder with the places of their channels."""
         channels: dict[str, list[int]] = {}
+        wanted = self.config.devices
         for index, device in enumerate(devices):
-            channels.setdefault(device, []).append(index)
+            if wanted is None or device in wanted:
+                channels.setdefault(device, []).append(index)
         return [
             (
                 self.meters.get(device) or self._install(device, tuple(phases[i] for i in indices)),
@@ -135,9 +181,17 @@ class SimulatedMeters(Plugin[Config]):
     async def _speak(self, meter: Meter, now: datetime, *, at_once: bool) -> None:
         """Send what is due. A meter that loses its supply says so before its interval is over."""
         device = meter.device
-        if meter.alive is not (device in self.online):
-            await self._say_online(device, online=meter.alive)
-        if not meter.alive or meter.sample is None:
+        gasps = at_once and self.config.last_gasp
+        if meter.alive and device not in self.online:
+            await self._say_online(device, online=True)
+        if meter.alive or gasps:
+            await self._say_measured(meter, now, at_once=gasps or (at_once and meter.supplied))
+        if not meter.alive and device in self.online:
+            await self._say_online(device, online=False)
+
+    async def _say_measured(self, meter: Meter, now: datetime, *, at_once: bool) -> None:
+        device = meter.device
+        if meter.sample is None:
             return
         spoke_at = self.spoke_at.get(device)
         due = spoke_at is None or (now - spoke_at).total_seconds() >= self.config.interval - EARLY_S
@@ -155,8 +209,9 @@ class SimulatedMeters(Plugin[Config]):
             self.online.add(device)
         else:
             self.online.discard(device)
-        topic, payload = self.dialect.availability(device, online=online)
-        await self.link.publish(topic, payload, retain=True)
+        message = self.dialect.availability(device, online=online)
+        if message is not None:
+            await self.link.publish(*message, retain=True)
 
     def _install(self, device: str, phases: tuple[str, ...]) -> Meter:
         """Put up a meter. Its flaws depend on its name and the hub's seed alone."""
@@ -166,6 +221,7 @@ class SimulatedMeters(Plugin[Config]):
             device,
             phases,
             gain=1 + chance.uniform(-1, 1) * self.config.accuracy_percent / 100,
+            voltage_gain=1 + chance.uniform(-1, 1) * self.config.voltage_accuracy_percent / 100,
             resolution_wh=self.config.resolution_wh,
             frequency_hz=self.config.frequency_hz,
             backup_s=self.config.backup,

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from plugins.simulated_meters.dialect import DIALECTS
+from plugins.simulated_meters.dialect import ALONE, DIALECTS
 from plugins.simulated_meters.meter import Meter, Sample
 from plugins.simulated_meters.plugin import Config
 from plugins.smart_meter_mqtt.device import Device
@@ -43,7 +43,11 @@ def heard(name: str, of: Sample, clock_offset: timedelta = timedelta()) -> dict[
     return {each.quantity: each for each in measured}
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+#: Those whose topics name the device.
+NAMED = sorted(DIALECTS.keys() - ALONE)
+
+
+@pytest.mark.parametrize("name", NAMED)
 def test_a_single_phase_meter_is_understood(name: str):
     found = {quantity: each.value for quantity, each in heard(name, sample(("",))).items()}
     expected = {
@@ -78,7 +82,7 @@ def test_the_time_is_the_one_of_the_meters_clock(name: str):
     assert {each.at for each in heard(name, sample(("",)), slow).values()} == {NOW + slow}
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", NAMED)
 @pytest.mark.parametrize("online", [True, False])
 def test_birth_and_last_will_are_understood(name: str, online: bool):
     preset = load_preset(PRESETS / f"{name}.yaml")
@@ -88,6 +92,24 @@ def test_birth_and_last_will_are_understood(name: str, online: bool):
     assert topic == topic_of(preset.availability.topic, "m")
     device.receive_availability(preset.availability, payload)
     assert device.offline is not online
+
+
+@pytest.mark.parametrize("power_w", [1200.0, -700.0])
+def test_a_dsmr_meter_is_understood(power_w: float):
+    meter = Meter("m", ("a", "b"))
+    meter.measure(NOW, 3600, [231.4, 229.0], [power_w, 0.0], [0.0, 0.0])
+    assert meter.sample is not None
+    found = {quantity: each.value for quantity, each in heard("dsmr", meter.sample).items()}
+    assert found == {
+        "power": power_w,
+        "energy_import": max(power_w, 0.0),
+        "energy_export": max(-power_w, 0.0),
+        "voltage_a": 231.4,
+        "voltage_b": 229.0,
+        "current_a": round(abs(power_w) / 231.4),
+        "current_b": 0.0,
+    }
+    assert DIALECTS["dsmr"].availability("m", online=True) is None
 
 
 def test_zigbee2mqtt_names_phases_as_its_converters_do():

@@ -62,6 +62,14 @@ def test_an_inexact_meter_is_off_in_power_and_energy_alike():
     assert meter.sample.import_wh == 1005
 
 
+def test_the_error_of_the_voltage_is_one_of_its_own():
+    meter = Meter("m", voltage_gain=1.005)
+    meter.measure(NOW, 60, [240.0], [1200.0], [0.0])
+    assert meter.sample is not None
+    assert meter.sample.voltages_v == (pytest.approx(241.2),)
+    assert meter.sample.powers_w == (1200.0,)
+
+
 def test_current_and_factor_follow_from_power_and_voltage():
     meter = Meter("house1")
     meter.measure(NOW, 1, [240.0], [-720.0], [960.0])

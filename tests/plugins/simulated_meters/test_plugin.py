@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from hub.api import Context, MeteringPoints, Plugin, PluginConfig, PluginStatus, Reading
+from hub.api import Command, Context, MeteringPoints, Plugin, PluginConfig, PluginStatus, Reading
+from hub.config import ConfigError
 from hub.core import Hub
 from hub.link import LinkMessage, LinkOptions
 from hub.testing import Recording, in_virtual_time, running
@@ -168,6 +169,72 @@ def test_a_meter_without_supply_goes_on_by_its_backup_and_then_offline(tmp_path:
     states = [m for m in messages if isinstance(m, PluginStatus) and m.plugin == "meters"]
     assert "house1 has gone offline" in [m.reason for m in states]
     assert states[-1].reason == ""
+
+
+def test_the_last_gasp_of_a_meter_without_backup(tmp_path: Path):
+    async def cut(hub: Hub, _record: Recording) -> None:
+        await asyncio.sleep(3.5)
+        feeder(hub).supplied = False
+        await asyncio.sleep(5)
+
+    gasps = simulate(tmp_path, yaml(interval="10s", backup="0s"), cut)
+    assert [r.value for r in readings(gasps, "house1", "voltage")] == [240.0, 0.0]
+    silent = simulate(tmp_path, yaml(interval="10s", backup="0s", last_gasp="false"), cut)
+    assert [r.value for r in readings(silent, "house1", "voltage")] == [240.0]
+
+
+def test_class_resolution_and_clock_are_those_of_the_file(tmp_path: Path):
+    options = {"accuracy_percent": 0.5, "voltage_accuracy_percent": 1, "resolution_wh": 100}
+    messages = simulate(tmp_path, yaml(clock_error="30s", **options), ten_seconds)
+    power = readings(messages, "house1", "power")[0]
+    assert 0 < abs(power.value / 1200 - 1) <= 0.005
+    assert 0 < abs(readings(messages, "house1", "voltage")[0].value / 240 - 1) <= 0.01
+    counts = {r.value for r in readings(messages, "house1", "energy_import")}
+    assert counts <= {0.0, 100.0, 200.0}
+    assert len(counts) > 1
+    exact = readings(simulate(tmp_path, yaml(), ten_seconds), "house1", "power")[0]
+    assert 0 < abs((power.at - exact.at).total_seconds()) <= 30
+
+
+def test_a_counter_that_starts_over_costs_its_reader_nothing(tmp_path: Path):
+    results = []
+
+    async def exchange(hub: Hub, _record: Recording) -> None:
+        await asyncio.sleep(5.5)
+        for target, action in (
+            ("meters/sim/house1", "restart_counters"),
+            ("meters/sim/house9", "restart_counters"),
+            ("meters/sim/house1", "explode"),
+        ):
+            results.append(await hub.commands.send(Command(target, action)))
+        shown = (await hub.plugins["sim"].plugin.probe())["house1"]
+        await asyncio.sleep(5)
+        results.append(shown)
+
+    messages = simulate(tmp_path, yaml(), exchange)
+    done, stranger, unknown, shown = results
+    assert done.data == {"import_wh": 100, "export_wh": 0}
+    assert stranger.reason.startswith("meter house9 is not here; there are: house1")
+    assert "no action 'explode'; it has: restart_counters" in unknown.reason
+    assert shown["import_wh"] == 100
+    counts = [r.value for r in readings(messages, "house1", "energy_import")]
+    assert counts == sorted(counts)
+    assert counts[-1] == 200.0
+
+
+def test_makes_can_be_mixed_and_dsmr_stands_alone(tmp_path: Path):
+    text = yaml(devices="[park, head]", preset="shelly_gen2").replace(
+        "  meters: {use: smart_meter_mqtt, stale_after: 5s}\n",
+        "  p1: {use: simulated_meters, preset: dsmr, devices: [house1]}\n"
+        "  shellies: {use: smart_meter_mqtt, preset: shelly_gen2, devices: [park, head]}\n"
+        "  home: {use: smart_meter_mqtt, preset: dsmr, devices: [house1]}\n",
+    )
+    messages = simulate(tmp_path, text, ten_seconds)
+    assert readings(messages, "park", "power")[-1].value == -12_000
+    assert readings(messages, "house1", "power")[-1].value == 1200
+    assert readings(messages, "house1", "voltage_a")[-1].value == 240
+    with pytest.raises(ConfigError, match="expected 'devices' with one name, such as"):
+        simulate(tmp_path, yaml(preset="dsmr"), ten_seconds)
 
 
 def test_birth_is_retained_and_farewell_is_said(tmp_path: Path):
