@@ -16,7 +16,7 @@ from .chain_settings import ChainSettings, KeySettings, Place, SenderSettings
 from .clearing import PricingMode
 from .coin import wei
 from .problems import Misconfigured
-from .twin_records import Params
+from .twin_records import MAX_OPEN_LOTS, Params
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 BUILD = CONTRACTS / "build/EnergyDoubleAuction.json"
@@ -107,6 +107,16 @@ class Config(PluginConfig):
             raise ValueError(
                 f"settlement_ttl must be at least {needed_s:g} s: "
                 f"lead + two windows + meter_gap + {SPARE_S:g} s"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_an_order(self) -> Config:
+        most_wh = MAX_OPEN_LOTS * self.lot_wh
+        if self.max_open_wh and not self.min_qty_wh <= self.max_open_wh <= most_wh:
+            raise ValueError(
+                f"max_open_wh must be 0, or from min_qty_wh ({self.min_qty_wh}) to {most_wh}, "
+                f"which is 2**24 - 1 lots"
             )
         return self
 

@@ -45,6 +45,8 @@ def test_the_defaults_are_an_embedded_chain_without_mistakes():
         ({"price_tick": "1e-19"}, "whole wei"),
         ({"withdraw_above": "much"}, "expected an amount"),
         ({"contract": "0x12"}, "wallet address"),
+        ({"max_open_wh": 99}, r"max_open_wh must be 0, or from min_qty_wh \(100\) to 16777215"),
+        ({"max_open_wh": 2**24}, "max_open_wh must be 0"),
         ({"gas": 1}, "Extra inputs"),
     ],
 )
