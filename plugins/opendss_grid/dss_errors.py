@@ -10,6 +10,15 @@ from pathlib import Path
 from .protocol import GridError
 from .solver_library import DSSException
 
+#: OpenDSS's number of "maximum control iterations exceeded".
+CONTROL_ITERATIONS_EXCEEDED = 485
+_UNSETTLED = (
+    "Warning Max Control Iterations Exceeded.; Tip: Show Eventlog to debug control settings."
+)
+_UNSETTLED_IN_WORDS = (
+    "the controls of the circuit do not settle: two work against each other, "
+    "or 'Set MaxControlIter=100' is missing before this 'Solve'"
+)
 _PLACE = re.compile(r'\[file: "(?P<file>[^"]*)", line: (?P<line>\d+)\]')
 _HEADINGS = ("Error Description:", "Probable Cause:")
 _INTRINSIC = re.compile(r"^Error \d+ Reported From OpenDSS.*$")
@@ -38,4 +47,7 @@ def user_errors(where: object) -> Iterator[None]:
         yield
     except DSSException as error:
         text = str(error.args[1]) if len(error.args) > 1 else str(error)
-        raise GridError(one_line(text, str(where))) from error
+        line = one_line(text, str(where))
+        if error.args[0] == CONTROL_ITERATIONS_EXCEEDED:
+            line = line.replace(_UNSETTLED, _UNSETTLED_IN_WORDS)
+        raise GridError(line) from error

@@ -23,7 +23,7 @@ import numpy as np
 from . import circuit_reader
 from .branch_flows import BranchFlows
 from .circuit_source import defined_at, edited
-from .dss_errors import one_line, user_errors
+from .dss_errors import CONTROL_ITERATIONS_EXCEEDED, one_line, user_errors
 from .load_batch import LoadBatch
 from .protocol import (
     Circuit,
@@ -43,8 +43,6 @@ TOLERANCE = 1e-7
 MAX_ITERATIONS = 100
 #: Enough for three regulators to travel all 32 steps one at a time.
 MAX_CONTROL_ITERATIONS = 100
-#: OpenDSS's number of "maximum control iterations exceeded".
-_CONTROL_ITERATIONS_EXCEEDED = 485
 #: Controls of a circuit that go on acting when its regulators are commanded from outside.
 _OTHER_CONTROLS = (
     "capcontrol", "swtcontrol", "fuse", "relay", "recloser", "invcontrol", "expcontrol",
@@ -278,7 +276,7 @@ class OpenDssEngine:
         try:
             self._dss.Solution.Solve()
         except DSSException as error:
-            if error.args[0] == _CONTROL_ITERATIONS_EXCEEDED:
+            if error.args[0] == CONTROL_ITERATIONS_EXCEEDED:
                 return f"the controls did not settle in {MAX_CONTROL_ITERATIONS} iterations"
             return one_line(str(error.args[-1]), "OpenDSS")
         if not self._dss.Solution.Converged():

@@ -281,6 +281,7 @@ class OpenDssGrid(Plugin[GridConfig]):
             "converged": solution.converged,
             "iterations": solution.iterations,
             "nodes": len(solution.voltages_pu),
+            "dead_nodes": int(solution.dead.sum()),
             "lowest_pu": round(float(solution.voltages_pu[~solution.dead].min(initial=9)), 4),
             "highest_pu": round(float(solution.voltages_pu.max()), 4),
             "source_kw": round(float(solution.source_va.real.sum()) / 1000, 1),

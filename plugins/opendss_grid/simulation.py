@@ -21,10 +21,13 @@ from .houses import HouseSpec, problems
 from .metering import MeterMap, Truth
 from .motors import Motors
 from .network import Deviation, Network
-from .protocol import Circuit, GridEngine, GridError, Solution
+from .protocol import DEAD_PU, Circuit, GridEngine, GridError, Solution
 from .regulators import TapChangers
 from .set_points import SetPoints
 from .surroundings import Place, Surroundings
+
+#: So many nodes are named when they lose their supply; the rest is counted.
+_NODES_TOLD = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that happened on the feeder by itself, such as a blown fuse."""
+    """Something to tell of a step: a fuse blew, nodes lost their supply."""
 
     kind: str
     subject: str
@@ -110,7 +113,11 @@ class Simulation:
         self._base_var = np.array([load.power_var for load in circuit.loads])
         self._own_load = np.array([house.feeder_load is None for house in houses], dtype=bool)
         rows = self.meters.load_rows[~self._own_load]
-        self.fleet.var_per_w[~self._own_load] = self._base_var[rows] / self._base_w[rows]
+        base_w, base_var = self._base_w[rows], self._base_var[rows]
+        var_per_w = np.divide(base_var, base_w, out=np.zeros(len(rows)), where=base_w != 0)
+        self.fleet.var_per_w[~self._own_load] = var_per_w
+        #: The rows of nodes that had no voltage in the last solution.
+        self._dead: frozenset[int] = frozenset()
         none = np.zeros(0)
         self._nothing = Powers(none, none, none, none, none, none)
         self._settle()
@@ -144,6 +151,7 @@ class Simulation:
         if not solution.converged:
             return StepResult(self.time, elapsed_s, solution, None, powers, happenings)
         self.regulators.note(solution.taps, self.time)
+        happenings += self._tell_islands(solution)
         truth = self.meters.read(self._engine, solution, powers.net_w, powers.net_var)
         if self.houses:
             energised = self.meters.energised(solution)
@@ -188,6 +196,23 @@ class Simulation:
         )
         self.regulators.use_local(True)
         return (Happening("regulators", self.circuit.name, text),)
+
+    def _tell_islands(self, solution: Solution) -> tuple[Happening, ...]:
+        """Tell which nodes have lost their supply or have it again since the step before."""
+        dead: frozenset[int] = frozenset()
+        if solution.lowest_pu < DEAD_PU:
+            dead = frozenset(np.flatnonzero(solution.dead).tolist())
+        lost, back, self._dead = dead - self._dead, self._dead - dead, dead
+        return tuple(
+            Happening("island", self.circuit.name, f"{text}: {self._some_nodes(nodes)}")
+            for nodes, text in ((lost, "without supply"), (back, "supplied again"))
+            if nodes
+        )
+
+    def _some_nodes(self, rows: frozenset[int]) -> str:
+        names = [self.circuit.nodes[row] for row in sorted(rows)]
+        more = len(names) - _NODES_TOLD
+        return ", ".join(names[:_NODES_TOLD]) + (f" and {more} more" if more > 0 else "")
 
     def _blow_fuses(self, truth: Truth, elapsed_s: float) -> tuple[Happening, ...]:
         happenings = []
