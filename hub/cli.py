@@ -285,6 +285,14 @@ def simulate(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the result as JSON to this file")
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PLUGIN.KEY=VALUE",
+            help="set a key of a plugin for this run, such as market.backend=chain",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole hub in virtual time, as fast as it can; the same every time for a seed.
@@ -296,6 +304,7 @@ def simulate(
 
     wanted_hours = simulate_command.feeder_hours(hours, days)
     loaded, loader = _load(config)
+    loaded = simulate_command.with_settings(loaded, settings or ())
     if out is not None:
         simulate_command.try_file("--out", out)
     watchers = []

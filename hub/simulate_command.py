@@ -9,14 +9,16 @@ import math
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hub.errors import BadInput, HubError
 
 if TYPE_CHECKING:
+    from hub.config import HubConfig, PluginSpec
     from hub.loader import Loader
     from hub.simulate import Result
     from hub.watcher import Watcher
@@ -86,6 +88,54 @@ def make_folder(option: str, path: Path) -> None:
         raise BadInput(f"{option}: cannot make the folder {path}: {error.strerror}") from None
     if taken is not None:
         raise BadInput(f"{option}: the folder {path} is not empty; name another, or empty it")
+
+
+def with_settings(config: HubConfig, settings: Sequence[str]) -> HubConfig:
+    """Return a configuration with some keys of plugins set anew, as `market.backend=chain`.
+
+    Raises `BadInput` for a plugin or key that is not there and a value that does not fit.
+    """
+    plugins = dict(config.plugins)
+    for setting in settings:
+        where, equals, text = setting.partition("=")
+        instance, dot, key = where.partition(".")
+        if not (equals and dot and key):
+            raise BadInput(
+                f"--set: expected PLUGIN.KEY=VALUE such as market.window=30s, got {where!r}"
+            )
+        if instance not in plugins:
+            known = ", ".join(plugins) or "none"
+            raise BadInput(f"--set {where}: there is no plugin {instance!r}; there are: {known}")
+        plugins[instance] = _with_key(plugins[instance], where, key, text, config.path)
+    return replace(config, plugins=plugins)
+
+
+def _with_key(spec: PluginSpec, where: str, key: str, text: str, path: Path) -> PluginSpec:
+    import yaml
+    from pydantic import ValidationError
+
+    from hub.config_path import BASE_DIR
+    from hub.problems import suggest
+
+    model = type(spec.config)
+    if key not in model.model_fields:
+        hint = suggest(key, list(model.model_fields), known="keys here")
+        raise BadInput(f"--set {where}: unknown key{hint}")
+    given = {name: getattr(spec.config, name) for name in spec.config.model_fields_set}
+    context = {BASE_DIR: path.parent.absolute()}
+    try:
+        value = yaml.safe_load(text) if text else ""
+    except yaml.YAMLError:
+        raise BadInput(f"--set {where}: {text!r} cannot be read as a value") from None
+    problem = ""
+    for candidate in (value, text):  # a price such as 0.0003 is a text
+        try:
+            changed = model.model_validate({**given, key: candidate}, context=context)
+        except ValidationError as error:
+            problem = problem or "; ".join(found["msg"] for found in error.errors())
+        else:
+            return replace(spec, config=changed)
+    raise BadInput(f"--set {where}: {problem}, got {text!r}")
 
 
 def watchers(loader: Loader, folder: Path) -> list[Watcher]:

@@ -7,8 +7,8 @@ Whatever goes wrong becomes `Unreachable` (the node is away, slow or answers non
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -31,7 +31,7 @@ from web3.types import LogReceipt, RPCEndpoint, TxParams, TxReceipt
 from .events import Head
 from .problems import MarketError, Refused, Unreachable
 from .revert import ErrorTable
-from .rpc_provider import RpcProvider
+from .rpc_provider import Outside, RpcProvider
 
 #: No transaction may use more (EIP-7825).
 TX_GAS_CAP = 16_777_216
@@ -61,14 +61,22 @@ class MinedTransaction(NamedTuple):
 class Chain:
     """One node and one contract on it."""
 
-    def __init__(self, url: str, abi: Sequence[Mapping[str, Any]], label: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        abi: Sequence[Mapping[str, Any]],
+        label: str,
+        outside: Outside = nullcontext,
+    ) -> None:
         self._label = label
         self._hidden = _secret_parts(url)
         self._errors = ErrorTable(abi)
         self._abi: ABI = list(abi)  # type: ignore[arg-type]
-        self._provider = RpcProvider(url)
+        self._provider = RpcProvider(url, outside)
         self._web3: AsyncWeb3[RpcProvider] = AsyncWeb3(self._provider)
         self._contract: Any = None
+        self._now: Callable[[], float] | None = None
+        self._next_block_at = 0
         self.address = ""
 
     async def open(self) -> int:
@@ -176,6 +184,19 @@ class Chain:
         """Let the chain's clock run on from a time in seconds since the epoch."""
         await self._provider.make_request(RPCEndpoint("anvil_setTime"), [at])
 
+    async def follow_clock(self, now: Callable[[], float]) -> None:
+        """Let the chain's clock stand, but for transactions: they are made at this time.
+
+        For virtual time, which does not pass as the chain's own clock does.
+        """
+        await self._provider.make_request(RPCEndpoint("anvil_setBlockTimestampInterval"), [0])
+        self._now = now
+
+    async def _be_on_time(self) -> None:
+        if self._now is not None and int(self._now()) > self._next_block_at:
+            self._next_block_at = int(self._now())
+            await self.set_next_time(self._next_block_at)
+
     # -- writing --
 
     async def nonce(self, address: str, *, mined: bool = False) -> int:
@@ -209,6 +230,7 @@ class Chain:
 
     async def estimate(self, tx: TxParams, sender: str) -> int:
         """Gas for a transaction, with room. Raises `Refused` if it would be reverted."""
+        await self._be_on_time()
         with self._guarded():
             gas = await self._web3.eth.estimate_gas({**tx, "from": _checksum(sender)})
         return min(TX_GAS_CAP, int(gas) * (100 + GAS_MARGIN_PERCENT) // 100)
@@ -226,6 +248,7 @@ class Chain:
 
     async def send(self, raw: bytes) -> None:
         """Hand signed bytes over. Raises `AlreadySent` if the node has them or their nonce."""
+        await self._be_on_time()
         with self._guarded():
             await self._web3.eth.send_raw_transaction(HexBytes(raw))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from .log_reader import LogReader
 from .market import Funds, MarketFacts, Placed, Proof
 from .problems import ChainReplaced, Misconfigured, Refused
 from .restoration import Restorer
+from .rpc_provider import Outside
 from .sender import Sender
 from .store import ChainRow
 from .tables import Ledger
@@ -40,6 +41,9 @@ class Surroundings:
     new_lock: Callable[[], AbstractAsyncContextManager[object]]
     log: logging.Logger
     run_blocking: Callable[..., Awaitable[Any]]
+    outside: Outside = nullcontext
+    #: Whether time is virtual: the chain then follows it, and no crash is to be survived.
+    virtual: bool = False
 
 
 @dataclass(slots=True)
@@ -59,7 +63,7 @@ class ChainMarket:
 
     def __post_init__(self) -> None:
         label = "the embedded chain" if self.settings.place.embedded else "the chain's node"
-        self.chain = Chain(self.settings.rpc_url, self.artefact.abi, label)
+        self.chain = Chain(self.settings.rpc_url, self.artefact.abi, label, self.hub.outside)
 
     @property
     def chain_key(self) -> int:
@@ -82,6 +86,8 @@ class ChainMarket:
         await self._send_lost_again(chain_id)
         if place.embedded:
             await self.chain.set_clock(int(self.hub.now()))
+        if self.hub.virtual:
+            await self.chain.follow_clock(self.hub.now)
         self._row = await deployment.find_market(
             self.chain, self.hub.ledger, place, self.artefact, chain_id, self.hub.log.warning
         )
@@ -191,7 +197,8 @@ class ChainMarket:
         if news.undone:
             first = min(entry.block for entry in news.undone)
             await self._sender.reopen_after(first - 1)
-        if self.settings.place.embedded and news.head.number != self._kept_block:
+        keeps = self.settings.place.embedded and not self.hub.virtual
+        if keeps and news.head.number != self._kept_block:
             oldest = news.head.number - store.BLOCKS_KEPT
             first = max(min(self._kept_block, news.head.number) + 1, oldest)
             await self._restorer(self._row.id).keep(first, news.head.number, oldest)

@@ -51,6 +51,8 @@ class NodeSettings:
     #: Where in hub.yaml the port is set, for error messages.
     port_key: str
     prune: bool = True
+    #: The time of the first block in seconds since the epoch; None: now.
+    origin_s: int | None = None
 
 
 def find_binary(contracts_dir: Path) -> Path:
@@ -62,6 +64,13 @@ def find_binary(contracts_dir: Path) -> Path:
             f"{contracts_dir / 'node_modules'}; run: make"
         )
     return found[0]
+
+
+def free_port(host: str) -> int:
+    """Return a port that nobody uses now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
 
 
 class AnvilNode:
@@ -102,7 +111,8 @@ class AnvilNode:
         self._require_free_port()
         notes = self._mend_state()
         if not self._state.exists():
-            self._origin.write_text(str(int(time.time())))
+            origin_s = self.settings.origin_s
+            self._origin.write_text(str(int(time.time()) if origin_s is None else origin_s))
         with self._log.open("wb") as log:
             self._process = spawn_tied(self._command(), log)
         self._pid.write_text(str(self._process.pid))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -58,6 +59,7 @@ from .tables import metadata
 from .twin_market import TwinMarket, pseudo_address
 
 DEV_CHAIN_ID = 31337
+HOST = "127.0.0.1"
 SETTLE_EVERY_S = 1.0
 TIDY_EVERY_S = 10.0
 LOOK_AFTER_S = 2.0
@@ -124,9 +126,11 @@ class ChainAuction(Plugin[Config]):
             await self._start_node()
         # web3 takes two seconds to import: on a thread, and only where there is a chain.
         module = await ctx.run_blocking(importlib.import_module, ".chain_market", __package__)
+        # Virtual time stands still for the chain: what is waited for there takes real time.
+        sleep = self._sleep_outside if ctx.virtual else ctx.clock.sleep
         hub = module.Surroundings(
-            ctx.ledger, lambda: ctx.clock.now().timestamp(), ctx.clock.sleep, asyncio.Lock, ctx.log,
-            ctx.run_blocking,
+            ctx.ledger, lambda: ctx.clock.now().timestamp(), sleep, asyncio.Lock, ctx.log,
+            ctx.run_blocking, ctx.outside, ctx.virtual,
         )  # fmt: skip
         own_url = self._node.url if self._node is not None else ""
         settings = config.chain_settings(ctx.name, ctx.houses, own_url)
@@ -136,16 +140,20 @@ class ChainAuction(Plugin[Config]):
         addresses: Mapping[str, str] = market.keyring.addresses
         return addresses
 
+    async def _sleep_outside(self, seconds: float) -> None:
+        await self.ctx.run_blocking(time.sleep, seconds)
+
     async def _start_node(self) -> None:
         ctx, config = self.ctx, self.config
         settings = node.NodeSettings(
             binary=node.find_binary(CONTRACTS),
             state_dir=ctx.data_dir,
-            host="127.0.0.1",
-            port=config.port,
+            host=HOST,
+            port=node.free_port(HOST) if ctx.virtual else config.port,
             chain_id=config.chain_id or DEV_CHAIN_ID,
             accounts=max(10, len(ctx.houses) + 6),
             port_key=f"plugins.{ctx.name}.port",
+            origin_s=int(ctx.clock.now().timestamp()) if ctx.virtual else None,
         )
         self._node = node.AnvilNode(settings)
         for line in await ctx.run_blocking(self._node.start):

@@ -7,6 +7,8 @@ is not repeated here: what must be sent again is in the ledger.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import aiohttp
@@ -17,12 +19,17 @@ from web3.types import RPCEndpoint, RPCResponse
 REQUEST_TIMEOUT_S = 15.0
 
 
+#: Wraps each wait for an answer, so that virtual time can stand still meanwhile.
+Outside = Callable[[], AbstractAsyncContextManager[None]]
+
+
 class RpcProvider(AsyncJSONBaseProvider):
     """JSON-RPC to one address. `open` before use, `close` after; both are idempotent."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, outside: Outside = nullcontext) -> None:
         super().__init__()
         self._url = url
+        self._outside = outside
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -43,11 +50,17 @@ class RpcProvider(AsyncJSONBaseProvider):
             raise ConnectionError("the connection is closed")
         body = self.encode_rpc_request(method, params)
         headers = {"Content-Type": "application/json"}
+        async with self._outside():
+            return await self._post(self._session, body, headers)
+
+    async def _post(
+        self, session: aiohttp.ClientSession, body: bytes, headers: dict[str, str]
+    ) -> RPCResponse:
         try:
-            async with self._session.post(self._url, data=body, headers=headers) as response:
+            async with session.post(self._url, data=body, headers=headers) as response:
                 return self.decode_rpc_response(await response.read())
         except aiohttp.ServerDisconnectedError:
             # A kept connection had been closed meanwhile. Once more on a new one; that is harmless
             # for a transaction, too, whose bytes a node takes once.
-            async with self._session.post(self._url, data=body, headers=headers) as response:
+            async with session.post(self._url, data=body, headers=headers) as response:
                 return self.decode_rpc_response(await response.read())

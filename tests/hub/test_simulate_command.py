@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from hub.cli import main
+from hub.config import load
 from hub.errors import HubError
+from hub.loader import Loader
 from hub.simulate import Result
-from hub.simulate_command import _Lines, feeder_hours, tell, write_reports
+from hub.simulate_command import _Lines, feeder_hours, tell, with_settings, write_reports
 
 EMPTY = "plugins: {}\n"
 
@@ -39,6 +41,48 @@ def test_a_wrong_duration_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, options: list[str], told: str
 ):
     assert simulate(capsys, tmp_path, *options) == (2, f"{told}\n")
+
+
+RECORDER = "plugins: {history: {use: recorder, flush: 2s}}\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("history", "--set: expected PLUGIN.KEY=VALUE such as market.window=30s, got 'history'"),
+        ("hist.flush=1s", "--set hist.flush: there is no plugin 'hist'; there are: history"),
+        ("history.flash=1s", "--set history.flash: unknown key (did you mean 'flush'?)"),
+        ("history.flush=soon", "--set history.flush: "),
+        ("history.flush=[", "--set history.flush: '[' cannot be read as a value"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, setting: str, told: str
+):
+    status, err = simulate(capsys, tmp_path, "--set", setting, text=RECORDER)
+    assert (status, len(err.splitlines())) == (2, 1), err
+    assert err.startswith(told)
+
+
+def test_a_setting_changes_one_key_of_one_run(tmp_path: Path):
+    path = tmp_path / "hub.yaml"
+    path.write_text(RECORDER)
+    loader = Loader(tmp_path)
+    config = load(path, loader.resolve, known_types=loader.known_types())
+    changed = with_settings(config, ["history.flush=7s", "history.significant=0.5"])
+    assert config.plugins["history"].config.flush == 2
+    assert changed.plugins["history"].config.flush == 7
+    assert changed.plugins["history"].config.significant == 0.5
+    assert changed.houses == config.houses
+
+
+def test_a_number_may_stand_for_a_text(tmp_path: Path):
+    path = tmp_path / "hub.yaml"
+    path.write_text("plugins: {traders: {use: house_trader}}\n")
+    loader = Loader(tmp_path)
+    config = load(path, loader.resolve, known_types=loader.known_types())
+    changed = with_settings(config, ["traders.buy_max=0.0003"])
+    assert changed.plugins["traders"].config.buy_max == "0.0003"
 
 
 def test_places_that_cannot_be_written_are_one_line_before_anything_runs(
