@@ -230,7 +230,7 @@ class Bus:
         whole: list[BatchSubscription] = []
         single: list[tuple[Subscription, tuple[int, ...]]] = []
         for subscription in self._subscriptions:
-            if subscription in served:
+            if subscription in served or not subscription.may_match("reading"):
                 continue
             places = tuple(i for i, topic in enumerate(topics) if subscription.matches(topic))
             if places and isinstance(subscription, BatchSubscription):

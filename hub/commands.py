@@ -140,6 +140,9 @@ class CommandRouter:
 
     def _find(self, target: str) -> Registration | None:
         """The most specific pattern wins: more literal levels, then the earlier one."""
+        exact = self._handlers.get(target)
+        if exact is not None:
+            return exact
         if target not in self._found:
             if len(self._found) >= MAX_TARGETS:
                 self._found.clear()

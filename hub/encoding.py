@@ -21,11 +21,14 @@ def plain(value: Any) -> Any:
 
     Integers beyond 53 bits become strings, because JavaScript would round them.
     """
+    kind = type(value)
+    if kind is str or kind is float or kind is bool or value is None:
+        return value
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, int) and not isinstance(value, bool):
         return value if -(2**53) < value < 2**53 else str(value)
-    if value is None or isinstance(value, str | bool | float):
+    if isinstance(value, str | bool | float):
         return value
     if isinstance(value, datetime):
         return value.isoformat()

@@ -68,6 +68,10 @@ class AnySubscription(ABC):
         """Return whether a topic is subscribed to."""
         return any(matches(parts, topic) for parts in self._parts)
 
+    def may_match(self, first_level: str) -> bool:
+        """Return whether topics that begin like that can be subscribed to."""
+        return any(parts[0] in (first_level, "+", "#") for parts in self._parts)
+
     @property
     @abstractmethod
     def backlog(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -51,9 +52,10 @@ class Buffer:
     def __len__(self) -> int:
         return len(self._samples) + len(self._events)
 
-    def add_sample(self, sample: Sample) -> None:
-        self.lost += len(self._samples) == self._samples.maxlen
-        self._samples.append(sample)
+    def add_samples(self, samples: Sequence[Sample]) -> None:
+        assert self._samples.maxlen is not None
+        self.lost += max(0, len(self._samples) + len(samples) - self._samples.maxlen)
+        self._samples.extend(samples)
 
     def add_event(self, event: Event) -> None:
         self.lost += len(self._events) == self._events.maxlen

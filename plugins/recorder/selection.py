@@ -42,16 +42,17 @@ class Selection:
         newer than the last of its series is never kept.
         """
         rule = self._rule
+        heartbeat_s, min_interval_s = rule.heartbeat_s, rule.min_interval_s
         kept = []
         for series, value in zip(self._all(device, quantities), values, strict=True):
             age_s = at_s - series.at_s
             before = series.value
             change = abs(value - before)
-            if age_s < rule.heartbeat_s and (
+            if age_s < heartbeat_s and (
                 not change
                 or age_s <= 0
                 or (
-                    age_s < rule.min_interval_s
+                    age_s < min_interval_s
                     and change <= rule.significant * max(abs(before), abs(value))
                 )
             ):

@@ -87,17 +87,16 @@ class Bucket:
 
 def write(connection: Connection, batch: Batch, known: Mapping[tuple[str, str], int]) -> SeriesIds:
     """Write a batch; returns the series that were not `known`. A value that is there stays."""
-    ids = dict(known)
-    new: SeriesIds = {}
-    for sample in batch.samples:
-        key = sample.device, sample.quantity
-        if key not in ids:
-            ids[key] = new[key] = _series_id(connection, *key)
+    wanted = {(sample.device, sample.quantity) for sample in batch.samples}
+    new = _series_ids(connection, sorted(wanted - known.keys()))
     if batch.samples:
+        ids = {**known, **new}
         rows = [
             (ids[device, quantity], at_ms, value)
             for device, quantity, at_ms, value in batch.samples
         ]
+        # In the order of the table: each of its pages is then written once, not once for each row.
+        rows.sort()
         _insert_samples(connection, rows)
     if batch.events:
         connection.execute(
@@ -110,16 +109,16 @@ def write(connection: Connection, batch: Batch, known: Mapping[tuple[str, str], 
     return new
 
 
-def _series_id(connection: Connection, device: str, quantity: str) -> int:
-    query = select(series.c.id).where(series.c.device == device, series.c.quantity == quantity)
-    found = connection.execute(query).scalar()
-    if found is None:
-        key = connection.execute(
-            insert(series).values(device=device, quantity=quantity)
-        ).inserted_primary_key
-        assert key is not None
-        return int(key[0])
-    return int(found)
+def _series_ids(connection: Connection, keys: Sequence[tuple[str, str]]) -> SeriesIds:
+    """Return the ids of series, of new ones and of those that are there already."""
+    if not keys:
+        return {}
+    names = [{"device": device, "quantity": quantity} for device, quantity in keys]
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(series).on_conflict_do_nothing(), names)
+    wanted = set(keys)
+    there = connection.execute(select(series.c.device, series.c.quantity, series.c.id))
+    return {(row[0], row[1]): int(row[2]) for row in there if (row[0], row[1]) in wanted}
 
 
 def _insert_samples(connection: Connection, rows: list[tuple[int, int, float]]) -> None:

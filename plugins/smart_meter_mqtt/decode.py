@@ -22,21 +22,22 @@ PHASES = ("a", "b", "c")
 
 
 class Value(NamedTuple):
-    """One quantity in the hub's unit. `part` names the addend where it comes in several.
-
-    What is counted or added up is exact, a Decimal; the rest is a float.
-    """
+    """One quantity in the hub's unit. `part` names the addend where it comes in several."""
 
     quantity: str
-    value: Decimal | float
+    value: Decimal
     unit: str
     part: str | None = None
 
 
 @dataclass(slots=True)
 class Decoded:
-    """What a payload said: values, the meter's own time if it sends one, and what was unusable."""
+    """What a payload said: values, the meter's own time if it sends one, and what was unusable.
 
+    `plain` are values that need not be exact, by quantity: nothing is counted or added up.
+    """
+
+    plain: dict[str, float] = field(default_factory=dict)
     values: list[Value] = field(default_factory=list)
     at: datetime | None = None
     problems: list[str] = field(default_factory=list)
@@ -63,6 +64,13 @@ def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Deco
     except PayloadError as error:
         decoded.problems.append(str(error))
         return decoded
+    _decode_fields(topic, document, decoded)
+    if not (decoded.plain or decoded.values or decoded.problems or topic.partial):
+        decoded.problems.append("no known field in it: is the preset the right one?")
+    return decoded
+
+
+def _decode_fields(topic: TopicMap, document: Any, decoded: Decoded) -> None:
     holders = [resolve(document, pointer) for pointer in topic.holders]
     for reader, places in topic.places:
         for at, key in places:
@@ -72,20 +80,20 @@ def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Deco
             else:
                 raw = holder if key is None else resolve(holder, (key,))
             if raw is not None:
-                _decode_field(reader, raw, decoded)
                 break
-    if not (decoded.values or decoded.problems or topic.partial):
-        decoded.problems.append("no known field in it: is the preset the right one?")
-    return decoded
+        else:
+            continue
+        limits = reader.plain
+        if limits is not None and type(raw) is bytes and len(raw) <= MAX_NUMBER_CHARS:
+            # By far the most frequent: one number, which need not be exact.
+            value = float(raw)
+            if limits[0] <= value <= limits[1]:
+                decoded.plain[reader.quantity] = value
+                continue
+        _decode_field(reader, raw, decoded)
 
 
 def _decode_field(reader: FieldReader, raw: Any, decoded: Decoded) -> None:
-    if reader.plain is not None and type(raw) is bytes and len(raw) <= MAX_NUMBER_CHARS:
-        # By far the most frequent: one number, which need not be exact.
-        value = float(raw)
-        if reader.plain[0] <= value <= reader.plain[1]:
-            decoded.values.append(Value(reader.quantity, value, reader.unit))
-            return
     try:
         if isinstance(raw, list):
             decoded.values.extend(_channels(reader, raw))

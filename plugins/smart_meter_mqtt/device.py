@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from .counters import Counter, Step
-from .decode import Value, decode
+from .decode import Decoded, Value, decode
 from .payload import PayloadError, parse_json, resolve
 from .preset import AvailabilityMap, Preset, TopicMap, split_pointer
 
@@ -71,11 +71,12 @@ class Device:
         decoded = decode(topic, payload, self.zone, now)
         if decoded.problems:
             self._complain(decoded.problems[0])
-        if not decoded.values and decoded.problems:
+        said_something = bool(decoded.plain or decoded.values)
+        if not said_something and decoded.problems:
             return []
         if not retained:
             self.heard_at = now
-        if not decoded.values or (retained and decoded.at is None):
+        if not said_something or (retained and decoded.at is None):
             return []
         at = now if decoded.at is None else decoded.at
         if at - now > MAX_AHEAD:
@@ -87,9 +88,9 @@ class Device:
         if not decoded.problems:
             self.problem = None
         self.counts.accepted += 1
-        if not retained:
+        if not retained and not at.microsecond:
             at = within_its_second(at, now)
-        return self._report(decoded.values, at, retained)
+        return self._report(decoded, at, retained)
 
     def receive_availability(self, where: AvailabilityMap, payload: bytes) -> None:
         """Note whether the meter says it is there."""
@@ -147,34 +148,33 @@ class Device:
         self._newest[topic] = (at, payload)
         return True
 
-    def _report(self, values: list[Value], at: datetime, retained: bool) -> list[Report]:
-        quantities: list[str] = []
-        numbers: list[float] = []
+    def _report(self, decoded: Decoded, at: datetime, retained: bool) -> list[Report]:
+        found = decoded.plain
         uncertain: list[Report] = []
-        for value in values:
+        for value in decoded.values:
             quantity, number, unit, part = value
             if part is not None:
                 total = self._sum_of_parts(value)
                 if total is None:
                     continue
                 number = total
-            if unit == "Wh":
-                total_mwh, certain = self._count(quantity, round(number * 1000), at)
-                number = total_mwh / 1000
-                if not certain:
-                    uncertain.append(Report((quantity,), (number,), at, estimated=True))
-                    continue
-            quantities.append(quantity)
-            numbers.append(float(number))
-        if quantities:
-            return [Report(tuple(quantities), tuple(numbers), at, retained), *uncertain]
+            if unit != "Wh":
+                found[quantity] = float(number)
+                continue
+            total_mwh, certain = self._count(quantity, round(number * 1000), at)
+            if certain:
+                found[quantity] = total_mwh / 1000
+            else:
+                uncertain.append(Report((quantity,), (total_mwh / 1000,), at, estimated=True))
+        if found:
+            return [Report(tuple(found), tuple(found.values()), at, retained), *uncertain]
         return uncertain
 
     def _sum_of_parts(self, value: Value) -> Decimal | None:
         """Return the sum when each part came anew since the last one; else None."""
         assert value.part is not None
         parts = self._parts.setdefault(value.quantity, {})
-        parts[value.part] = Decimal(value.value)
+        parts[value.part] = value.value
         if len(parts) < len(self.preset.parts[value.quantity]):
             return None
         total = sum(parts.values(), Decimal(0))

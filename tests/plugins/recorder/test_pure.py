@@ -83,7 +83,7 @@ def sample(number: int) -> Sample:
 def test_what_is_given_back_comes_out_first_and_in_order():
     buffer = Buffer()
     for number in range(5):
-        buffer.add_sample(sample(number))
+        buffer.add_samples([sample(number)])
     batch = buffer.take(3)
     buffer.give_back(batch)
     assert [s.at_ms for s in buffer.take(10).samples] == [0, 1, 2, 3, 4]
@@ -92,7 +92,7 @@ def test_what_is_given_back_comes_out_first_and_in_order():
 
 def test_events_go_before_samples():
     buffer = Buffer()
-    buffer.add_sample(sample(1))
+    buffer.add_samples([sample(1)])
     buffer.add_event(Event(1, "t", "x", "{}"))
     batch = buffer.take(1)
     assert (len(batch.events), len(batch.samples)) == (1, 0)
@@ -104,7 +104,7 @@ def test_a_full_buffer_loses_the_oldest_and_counts_them(steps: list[str], room: 
     added, written = 0, []
     for step in steps:
         if step == "add":
-            buffer.add_sample(sample(added))
+            buffer.add_samples([sample(added)])
             added += 1
         else:
             batch = buffer.take(4)

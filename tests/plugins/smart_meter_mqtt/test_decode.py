@@ -27,7 +27,7 @@ def read(name: str, suffix: str, payload: bytes) -> Decoded:
 
 def values(decoded: Decoded) -> dict[str, float]:
     assert decoded.problems == []
-    return {value.quantity: float(value.value) for value in decoded.values}
+    return decoded.plain | {value.quantity: float(value.value) for value in decoded.values}
 
 
 def test_tasmota_plug():
@@ -182,8 +182,8 @@ JSON = st.recursive(
 def test_no_document_gives_anything_but_finite_values_in_range(time: object, energy: object):
     payload = json.dumps({"Time": time, "ENERGY": energy}).encode()
     decoded = read("tasmota", "SENSOR", payload)
-    for value in decoded.values:
-        assert abs(float(value.value)) <= 10**13
+    for number in (*decoded.plain.values(), *(value.value for value in decoded.values)):
+        assert abs(float(number)) <= 10**13
 
 
 def test_the_whole_document_may_be_the_value():
