@@ -208,15 +208,29 @@ def _stop_motor(simulation: Simulation, order: Order) -> Verify:
 
 
 def _set_sky(simulation: Simulation, order: Order) -> Verify:
-    light = number(order, "irradiance_w_per_m2")
-    if not 0 <= light <= 1500:
-        raise GridError(f"sky: expected 0 to 1500 W/m2, got {light:g}")
-    simulation.surroundings.held_w_per_m2 = light
-    return lambda *_: {"irradiance_w_per_m2": light}
+    """Hold the clouds: `clearness` is the share of the clear sky's light that comes through.
+
+    `irradiance_w_per_m2` holds the light itself on every roof, by night, too.
+    """
+    surroundings = simulation.surroundings
+    if "irradiance_w_per_m2" in order.args:
+        light = number(order, "irradiance_w_per_m2")
+        if not 0 <= light <= 1500:
+            raise GridError(f"sky: expected 0 to 1500 W/m2, got {light:g}")
+        surroundings.hold_sky(light_w_per_m2=light)
+        return lambda *_: {"irradiance_w_per_m2": light}
+    clearness = finite(order.args.get("clearness"))
+    if clearness is None or not 0 <= clearness <= 1:
+        got = order.args.get("clearness")
+        raise GridError(
+            f"sky: expected 'clearness' from 0 to 1, or irradiance_w_per_m2, got {got!r}"
+        )
+    surroundings.hold_sky(clearness=clearness)
+    return lambda *_: {"clearness": clearness}
 
 
 def _release_sky(simulation: Simulation, _: Order) -> Verify:
-    simulation.surroundings.held_w_per_m2 = None
+    simulation.surroundings.hold_sky()
     return lambda *_: {}
 
 

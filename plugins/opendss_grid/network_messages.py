@@ -28,10 +28,9 @@ def network_state(feeder: str, simulation: Simulation) -> dict[str, Any]:
     for name, motor in sorted(dict(simulation.motors.on).items()):
         text = f"motor {name} runs at {motor.bus} ({motor.rated_va / 1000:g} kVA)"
         changed.append(_line("motor", name, None, text, f"grid/{feeder}/motor/{name}", "stop", {}))
-    light = simulation.surroundings.held_w_per_m2
-    if light is not None:
-        text = f"the light is held at {light:g} W/m2"
-        changed.append(_line("sky", "sky", None, text, f"grid/{feeder}/sky", "release", {}))
+    sky = simulation.surroundings.held_sky
+    if sky is not None:
+        changed.append(_line("sky", "sky", None, sky, f"grid/{feeder}/sky", "release", {}))
     return {
         "changed": changed,
         "operations": dict(simulation.network.operations),

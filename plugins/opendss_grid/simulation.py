@@ -251,10 +251,9 @@ class Simulation:
         for number in range(len(self.houses)):
             self.meters.open_service(number, opened=False)
         put += [f"motor {name} ran" for name in self.motors.stop_all()]
-        if self.surroundings.held_w_per_m2 is not None:
-            self.surroundings.held_w_per_m2 = None
-            put.append("the light was held")
-        return put
+        sky = self.surroundings.held_sky
+        self.surroundings.hold_sky()
+        return put if sky is None else [*put, sky]
 
     def set_power(self, house: str, power_w: float | None, until: datetime | None) -> None:
         """Hold a net import at a house's meter, until a time of the hub; None releases it."""
@@ -288,6 +287,7 @@ class Simulation:
             "network": self.network.snapshot(),
             "motors": self.motors.snapshot(),
             "light_w_per_m2": self.surroundings.held_w_per_m2,
+            "clearness": self.surroundings.held_clearness,
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> list[str]:
@@ -303,7 +303,9 @@ class Simulation:
             for number, house in enumerate(self.houses):
                 self.meters.open_service(number, opened=self.network.is_open(house.name))
             misfits += self.motors.restore(snapshot["motors"], self.time)
-            self.surroundings.held_w_per_m2 = snapshot["light_w_per_m2"]
+            self.surroundings.hold_sky(
+                light_w_per_m2=snapshot["light_w_per_m2"], clearness=snapshot.get("clearness")
+            )
         if "regulators" in snapshot:  # else it was saved before control was kept, and taps settle
             self.regulators.restore(snapshot["regulators"])
         return misfits

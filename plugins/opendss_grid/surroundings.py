@@ -76,6 +76,23 @@ class Surroundings:
         self._plane_row = np.array([way_of[plane] for plane in planes], dtype=np.intp)
         #: Light in W/m2 that an event holds on every plane, instead of the sun's.
         self.held_w_per_m2: float | None = None
+        #: The share of the clear sky's light that an event holds, instead of the clouds' own.
+        self.held_clearness: float | None = None
+
+    def hold_sky(
+        self, *, light_w_per_m2: float | None = None, clearness: float | None = None
+    ) -> None:
+        """Hold the light, or the share of it that clouds let through; neither lets both go."""
+        self.held_w_per_m2, self.held_clearness = light_w_per_m2, clearness
+
+    @property
+    def held_sky(self) -> str | None:
+        """What is held of the sky, in words; None if nothing is."""
+        if self.held_w_per_m2 is not None:
+            return f"the light is held at {self.held_w_per_m2:g} W/m2"
+        if self.held_clearness is not None:
+            return f"clouds let {self.held_clearness:.0%} of the light through"
+        return None
 
     @property
     def zone(self) -> timezone:
@@ -124,5 +141,7 @@ class Surroundings:
         day = when.timetuple().tm_yday
         sky = clear_sky(sun, day, place.linke_turbidity, place.altitude_m)
         planes = plane_irradiance(sun, sky, self._tilt_deg, self._azimuth_deg)
-        light[self._owners] = planes[self._plane_row] * self._sky.clearness(when)
+        held = self.held_clearness
+        clearness = self._sky.clearness(when) if held is None else held
+        light[self._owners] = planes[self._plane_row] * clearness
         return light

@@ -90,7 +90,7 @@ async def test_events_happen_and_are_put_back_from_the_page(open_page, site: Hub
         "Open a line or switch": {"branch": "line.632_645", "phase": "B"},
         "Open a capacitor bank": {"bank": "cap611"},
         "Start a motor": {"bus": "671", "kva": "200"},
-        "Clouds": {"light": "150"},
+        "Clouds": {"light": "15"},
     }
     for event, fields in events.items():
         await card.get_by_label("Event").select_option(label=event)
@@ -106,7 +106,7 @@ async def test_events_happen_and_are_put_back_from_the_page(open_page, site: Hub
         "Line.632_645 is open on phase B",
         "Capacitor bank cap611 is open",
         "Motor motor1 runs at 671 (200 kVA)",
-        "The light is held at 150 W/m2",
+        "Clouds let 15% of the light through",
     ):
         await expect(card).to_contain_text(text)
     await card.get_by_role("button", name="Put back: fault fault1").click()

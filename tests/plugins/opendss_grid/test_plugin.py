@@ -159,6 +159,7 @@ def test_orders_of_one_moment_share_a_power_flow_and_each_has_its_own_answer(
         ("grid/grid/motor/m1", "start", {"bus": "671", "kva": 1e9}, "kva up to 20000"),
         ("grid/grid/motor/m 1", "start", {"bus": "671", "kva": 10}, "expected a name"),
         ("grid/grid/sky", "set", {"irradiance_w_per_m2": 9000}, "0 to 1500"),
+        ("grid/grid/sky", "set", {"clearness": 30}, "expected 'clearness' from 0 to 1"),
     ],
 )
 def test_an_order_that_cannot_be_is_rejected_with_its_reason(

@@ -40,8 +40,14 @@ def test_clouds_take_light_and_an_event_holds_it() -> None:
     clear = Surroundings(houses(1, pv_kwp=5), Place(), seed=1)
     dull = Surroundings(houses(1, pv_kwp=5), Place(clouds=1.0), seed=1)
     assert dull.light_w_per_m2(NOON)[0] == pytest.approx(0.3 * clear.light_w_per_m2(NOON)[0])
-    dull.held_w_per_m2 = 800.0
-    assert list(dull.light_w_per_m2(NOON)) == [800.0]
+    midnight = NOON - timedelta(hours=12)
+    clear.hold_sky(clearness=0.5)
+    assert clear.light_w_per_m2(NOON)[0] == pytest.approx(0.5 / 0.3 * dull.light_w_per_m2(NOON)[0])
+    assert list(clear.light_w_per_m2(midnight)) == [0.0]
+    dull.hold_sky(light_w_per_m2=800.0)
+    assert list(dull.light_w_per_m2(midnight)) == [800.0]
+    dull.hold_sky()
+    assert list(dull.light_w_per_m2(midnight)) == [0.0]
 
 
 def test_profiles_go_by_local_time() -> None:

@@ -54,11 +54,7 @@ const ACTS = {
   sky: {
     label: "Clouds",
     fields: ["light"],
-    send: (feeder, value) => [
-      `grid/${feeder}/sky`,
-      "set",
-      { irradiance_w_per_m2: Number(value("light")) },
-    ],
+    send: (feeder, value) => [`grid/${feeder}/sky`, "set", { clearness: Number(value("light")) / 100 }],
   },
 };
 
@@ -198,7 +194,7 @@ function eventForm(feeder) {
     phase: ["Phase", choice("phase", [["", "all"], ["1", "A"], ["2", "B"], ["3", "C"]])],
     bank: ["Bank", choice("bank", feeder.capacitors.map(({ name }) => [name]))],
     kva: ["Rating, kVA", number("kva", 300, 20000)],
-    light: ["Light, W/m²", number("light", 150, 1500)],
+    light: ["Light let through, %", number("light", 30, 100)],
   };
   const labels = Object.entries(fields).map(([name, [label, field]]) =>
     h("label", { "data-field": name }, label, field),
