@@ -16,13 +16,13 @@ engine works on its thread. `batch` is the bare engine with the hub's own way of
 one call of the C interface, which OpenDSSDirect.py has no name for. Prints a table and, last, one
 JSON line.
 
-Reached on two cores that 6 to 9 processes wanted: 1.1 of the bare engine at 3,803 nodes (1.3 by CPU)
-and 0.91 of the batched one; 0.20 to 0.24 at 41 nodes, where it was 0.07 before loads were set in one
-call, messages put together on the engine's thread, and that thread reached in half the time. At 41
-nodes a bare step takes 55 us of CPU, of which the power flow is 20. Of the hub's step the solver is
-as much, setting loads 23, all readings 65, putting the messages together 40, going to the engine's
-thread and back 50 to 130, the bus 50: some ten calls of numpy or Python each, whatever the size of
-the feeder.
+Reached on two cores that 6 to 9 processes wanted: 1.1 of the bare engine at 3,803 nodes (1.3 by
+CPU) and 0.91 of the batched one; 0.20 to 0.24 at 41 nodes, where it was 0.07 before loads were set
+in one call, messages put together on the engine's thread, and that thread reached in half the time.
+At 41 nodes a bare step takes 55 us of CPU, of which the power flow is 20. Of the hub's step the
+solver is as much, setting loads 23, all readings 65, putting the messages together 40, going to the
+engine's thread and back 50 to 130, the bus 50: some ten calls of numpy or Python each, whatever the
+size of the feeder.
 """
 
 from __future__ import annotations

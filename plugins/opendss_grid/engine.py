@@ -58,6 +58,8 @@ class OpenDssEngine:
     def __init__(self) -> None:
         self._dss: Any = dss.NewContext()
         self._dss.Basic.AllowChangeDir(False)
+        # A `Show` at the end of a circuit's file would open a window wherever the hub runs.
+        self._dss.Basic.AllowEditor(False)
         # The same context through the interface that returns numpy arrays.
         self._arrays: Any = self._dss.to_dss_python().ActiveCircuit
         self._local_regulators = True
