@@ -244,6 +244,7 @@ export const matching = [
     file: "libraries/Book.sol",
     from: "passed < MAX_OLDER_PASSED",
     to: "passed < 1",
+    test: "Returned",
   },
   {
     name: "lots that come back to a resting order are not in its level",
