@@ -144,6 +144,10 @@ class Fleet:
         self.set_point_w = np.full(len(houses), np.nan)
         self.battery_set_w = np.full(len(houses), np.nan)
         self.ev_set_w = np.full(len(houses), np.nan)
+        #: Whether any device has a command of its own: few ever have.
+        self.devices_commanded = False
+        self._has_vehicles = bool(ev_wh.any())
+        self._nothing: FloatArray = np.zeros(len(houses))
         #: The most that PV may give, infinity where nobody limits it.
         self.pv_cap_w = np.full(len(houses), np.inf)
         #: What a house holds without a command: a plant delivers only what it is told to.
@@ -167,7 +171,9 @@ class Fleet:
         pv_w = np.minimum(np.minimum(pv_w, self.pv_limit_w), self.pv_cap_w)
         target_w = np.where(np.isnan(self.set_point_w), self.idle_w, self.set_point_w)
         commanded = ~np.isnan(target_w)
-        battery_low, battery_high = _forced(self.battery_set_w, *self.battery.limits_w(hours))
+        battery_low, battery_high = self.battery.limits_w(hours)
+        if self.devices_commanded:
+            battery_low, battery_high = _forced(self.battery_set_w, battery_low, battery_high)
         ev_low, ev_high, ev_own_w = self._vehicles(hours, presence)
         # Under a set-point the vehicle is at its disposal, unless it has a command of its own.
         ev_w = np.where(commanded & np.isnan(self.ev_set_w), 0.0, ev_own_w)
@@ -192,6 +198,8 @@ class Fleet:
         self, hours: float, presence: Presence | None
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the limits of every vehicle, and what it does by itself."""
+        if not self._has_vehicles:
+            return self._nothing, self._nothing, self._nothing
         low, high = self.ev.limits_w(hours)
         must_charge = self.ev.energy_wh < self.ev.floor_wh
         if presence is not None:
@@ -200,7 +208,9 @@ class Fleet:
             hours_left = np.maximum(presence.leaves_in_h - _READY_BEFORE_H, 0)
             late = wanted_wh >= hours_left * self.ev.charge_w * self.ev.one_way
             must_charge |= late & (wanted_wh > 0)
-        low, high = _forced(self.ev_set_w, np.where(must_charge, 0.0, low), high)
+        low = np.where(must_charge, 0.0, low)
+        if self.devices_commanded:
+            low, high = _forced(self.ev_set_w, low, high)
         # What it does by itself lies within its limits, which a command narrows to one value.
         return low, high, _within(np.where(must_charge, high, 0.0), low, high)
 

@@ -17,6 +17,7 @@ class SetPoints:
     """Holds values in the arrays of a fleet until a time of the hub, or until they are released."""
 
     def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
         self._held = {
             "power": (fleet.set_point_w, np.nan),
             "battery": (fleet.battery_set_w, np.nan),
@@ -29,6 +30,7 @@ class SetPoints:
         """Hold a power in W for a house; without `until` it is held for good."""
         self._held[kind][0][row] = value_w
         self._until.pop((kind, row), None)
+        self._fleet.devices_commanded |= kind in ("battery", "ev")
         if until is not None:
             self._until[kind, row] = until
 
@@ -37,6 +39,10 @@ class SetPoints:
         values, free = self._held[kind]
         values[row] = free
         self._until.pop((kind, row), None)
+        fleet = self._fleet
+        fleet.devices_commanded = not (
+            np.isnan(fleet.battery_set_w).all() and np.isnan(fleet.ev_set_w).all()
+        )
 
     def end(self, now: datetime) -> None:
         """Release what ends by this time of the hub."""

@@ -29,6 +29,7 @@ _EARLIEST_S, _LATEST_S, _SHORTEST_S = 300.0, 86_100.0, 1800.0
 _DAY_S = 86_400.0
 #: Hours to a departure that is not in sight: finite, so that arithmetic with it stays so.
 NEVER_H = 1e6
+_NEVER_S = NEVER_H * 3600
 _SATURDAY = 5
 
 
@@ -36,7 +37,7 @@ _SATURDAY = 5
 class Presence:
     """One entry per house: whether its vehicle is away, and in how many hours it leaves.
 
-    A vehicle that is away, or that does not leave within two days, has `NEVER_H` there.
+    A vehicle that is away, or that does not leave within two days, has `NEVER_H` or about that.
     """
 
     away: NDArray[np.bool_]
@@ -45,12 +46,17 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """Trips of one day in seconds after its midnight, one entry per vehicle that travels."""
+    """Trips of one day in seconds after its midnight, one entry per vehicle that travels.
 
-    goes: NDArray[np.bool_]
+    A vehicle that stays leaves never (`_NEVER_S`) and uses nothing.
+    """
+
     leaves_s: FloatArray
     returns_s: FloatArray
     energy_wh: FloatArray
+    #: When the first leaves and the last is back.
+    first_s: float
+    last_s: float
 
 
 class Timetable:
@@ -71,26 +77,29 @@ class Timetable:
         self._trip_wh = np.array(daily_wh, dtype=np.float64) / days_with_trip
         self._key = ((seed & 0xFFFF_FFFF_FFFF) << 16) | _CHANNEL
         self._days: dict[int, _Day] = {}
+        self._later: tuple[date, FloatArray] = (date.min, np.empty(0))
 
     def presence(self, local_time: datetime) -> Presence | None:
         """Return who is there at a local time; None if no vehicle ever leaves."""
         if not len(self.rows):
             return None
         today, now_s = local_time.date(), _second_of_day(local_time)
-        plan = self._day(today)
-        leaves_s = np.where(plan.goes & (plan.leaves_s > now_s), plan.leaves_s, np.inf)
-        for ahead in (1, 2):
-            later = self._day(today + timedelta(days=ahead))
-            next_s = np.where(later.goes, later.leaves_s + ahead * _DAY_S, np.inf)
-            leaves_s = np.minimum(leaves_s, next_s)
-        gone = plan.goes & (plan.leaves_s <= now_s) & (now_s < plan.returns_s)
+        plan, later_s = self._day(today), self._after(today)
+        gone = (plan.leaves_s <= now_s) & (now_s < plan.returns_s)
+        leaves_s = np.where(plan.leaves_s > now_s, np.minimum(plan.leaves_s, later_s), later_s)
         away = np.zeros(self._houses, dtype=bool)
         away[self.rows] = gone
         leaves_in_h = np.full(self._houses, NEVER_H)
-        leaves_in_h[self.rows] = np.where(
-            gone, NEVER_H, np.minimum((leaves_s - now_s) / 3600, NEVER_H)
-        )
+        leaves_in_h[self.rows] = np.where(gone, NEVER_H, (leaves_s - now_s) / 3600)
         return Presence(away, leaves_in_h)
+
+    def _after(self, day: date) -> FloatArray:
+        """Return the next departures after a day, within two, in seconds from its midnight."""
+        if self._later[0] != day:
+            days = [(ahead, self._day(day + timedelta(days=ahead))) for ahead in (1, 2)]
+            first, second = (plan.leaves_s + ahead * _DAY_S for ahead, plan in days)
+            self._later = (day, np.minimum(first, second))
+        return self._later[1]
 
     def returns_at(self, house: int, local_time: datetime) -> datetime:
         """Return when the vehicle of a house that is away comes back, local time."""
@@ -106,10 +115,12 @@ class Timetable:
             plan = self._day(day)
             begin = _second_of_day(since) if day == since.date() else 0.0
             end = _second_of_day(until) if day == until.date() else _DAY_S
-            shared = np.minimum(plan.returns_s, end) - np.maximum(plan.leaves_s, begin)
-            share = np.maximum(shared, 0) / (plan.returns_s - plan.leaves_s)
-            used[self.rows] += np.where(plan.goes, plan.energy_wh * share, 0.0)
             day += timedelta(days=1)
+            if end <= plan.first_s or begin >= plan.last_s:
+                continue
+            shared_s = np.minimum(plan.returns_s, end) - np.maximum(plan.leaves_s, begin)
+            share = np.maximum(shared_s, 0) / (plan.returns_s - plan.leaves_s)
+            used[self.rows] += plan.energy_wh * share
         return used
 
     def _day(self, day: date) -> _Day:
@@ -133,7 +144,13 @@ class Timetable:
         returns_s = usual_s[:, 1] + 60 * _SPREAD_MIN[kind][1] * normal[1]
         returns_s = np.clip(returns_s, leaves_s + _SHORTEST_S, _LATEST_S)
         energy = np.exp(_ENERGY_SPREAD * normal[2] - _ENERGY_SPREAD**2 / 2)
-        return _Day(goes, leaves_s, returns_s, self._trip_wh * energy)
+        return _Day(
+            np.where(goes, leaves_s, _NEVER_S),
+            np.where(goes, returns_s, _NEVER_S + _SHORTEST_S),
+            np.where(goes, self._trip_wh * energy, 0.0),
+            first_s=float(leaves_s[goes].min(initial=_DAY_S)),
+            last_s=float(returns_s[goes].max(initial=0.0)),
+        )
 
 
 def _second_of_day(moment: datetime) -> float:

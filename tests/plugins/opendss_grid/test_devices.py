@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from plugins.opendss_grid.devices import PERFORMANCE_RATIO, Fleet
 from plugins.opendss_grid.houses import HouseSpec
+from plugins.opendss_grid.set_points import KINDS, SetPoints
+from plugins.opendss_grid.vehicles import Presence
 
 POWER = st.floats(0, 20_000)
 
@@ -93,6 +95,45 @@ def test_a_set_point_is_met_or_every_device_is_at_its_end(spec, load_w, light, t
     elif missing < -1e-6:
         assert powers.battery_w[0] == pytest.approx(battery[0])
         assert powers.ev_w[0] == pytest.approx(ev[0])
+
+
+@given(
+    spec=houses(),
+    load_w=POWER,
+    light=st.floats(0, 1200),
+    target=st.one_of(st.none(), st.floats(-30_000, 30_000)),
+    battery=st.one_of(st.none(), st.floats(-12_000, 12_000)),
+    vehicle=st.one_of(st.none(), st.floats(-12_000, 12_000)),
+    cap=st.one_of(st.just(np.inf), st.floats(0, 9000)),
+    away=st.booleans(),
+)
+def test_commands_to_devices_hold_within_their_limits(
+    spec, load_w, light, target, battery, vehicle, cap, away
+) -> None:
+    fleet = Fleet([spec])
+    points = SetPoints(fleet)
+    for kind, value in (("power", target), ("battery", battery), ("ev", vehicle), ("pv", cap)):
+        if value is not None:
+            points.hold(kind, 0, value, None)
+    presence = Presence(np.array([away]), np.array([2.0]))
+    powers = fleet.dispatch(np.array([load_w]), np.array([light]), 0.25, presence)
+    assert -1e-6 <= powers.pv_w[0] <= cap + 1e-6
+    low, high = (limit[0] for limit in fleet.battery.limits_w(0.25))
+    assert low - 1e-6 <= powers.battery_w[0] <= high + 1e-6
+    if battery is not None:
+        assert powers.battery_w[0] == pytest.approx(min(max(battery, low), high))
+    low, high = (0.0, 0.0) if away else (limit[0] for limit in fleet.ev.limits_w(0.25))
+    assert low - 1e-6 <= powers.ev_w[0] <= high + 1e-6
+    if vehicle is not None and vehicle >= 0:
+        assert powers.ev_w[0] == pytest.approx(min(vehicle, high), abs=1e-6)
+    net = load_w - powers.pv_w[0] + powers.battery_w[0] + powers.ev_w[0]
+    assert powers.net_w[0] == pytest.approx(net, abs=1e-6)
+    for kind in KINDS:
+        points.release(kind, 0)
+    assert not fleet.devices_commanded
+    free = Fleet([spec]).dispatch(np.array([load_w]), np.array([light]), 0.25, presence)
+    again = fleet.dispatch(np.array([load_w]), np.array([light]), 0.25, presence)
+    assert again.net_w[0] == free.net_w[0]
 
 
 def dispatch(fleet: Fleet, load_w: float, light: float):
