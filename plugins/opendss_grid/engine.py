@@ -37,6 +37,7 @@ from .protocol import (
 )
 from .service_drawing import service_commands
 from .solver_library import DSSException, dss
+from .voltage_bases import bases_behind_switches
 
 #: Tight enough that a solution does not depend on the one before (2e-5 pu at the default 1e-4).
 TOLERANCE = 1e-7
@@ -91,10 +92,18 @@ class OpenDssEngine:
             self._faults.clear()
             self._impedances.clear()
             try:
-                return self._read_circuit()
+                self._read_circuit()
+                return self._correct_bases()
             except circuit_reader.LooseEndError as error:
                 where = defined_at(path, error.element) or path
                 raise GridError(f"{where}: {error}") from None
+
+    def _correct_bases(self) -> Circuit:
+        solution = self._read_solution(None)
+        wrong = bases_behind_switches(self.circuit, solution.voltages_pu)
+        for bus, kv_base in wrong.items():
+            self._text(f"SetkVBase bus={bus} kVLN={kv_base:.8g}")
+        return self._read_circuit() if wrong else self.circuit
 
     def mistakes(self, path: Path) -> list[str]:
         """Return what OpenDSS accepted in silence: loads on a phase that nothing feeds, edits of

@@ -101,6 +101,13 @@ def test_it_compiles_and_every_bus_has_a_place(master: Path) -> None:
     assert tree.distance_m["b2"] == pytest.approx(2000 + 1.5 * 1609.344)
 
 
+def test_buses_behind_an_open_switch_have_the_base_of_their_line(master: Path) -> None:
+    circuit = OpenDssEngine().compile(master)
+    for bus in ("b2", "b9", "b10"):
+        assert circuit.bus(bus).kv_base == pytest.approx(11 / 3**0.5, rel=1e-6), bus
+    assert circuit.bus("l5").kv_base == pytest.approx(0.416 / 3**0.5, rel=1e-6)
+
+
 def test_no_window_opens(master: Path) -> None:
     OpenDssEngine().compile(master)
     assert not (master.parents[1] / "opened").exists()
