@@ -195,10 +195,13 @@ class ChainAuction(Plugin[Config]):
 
     def _metered(self, messages: Sequence[Message]) -> None:
         add = self.house.plan.meters.add
+        at, at_ms = None, 0
         for telegram in telegrams(messages):
             if telegram.quality is Quality.BAD:
                 continue
-            at_ms = round(telegram.at.timestamp() * 1000)
+            if telegram.at is not at:  # meters often speak at the same time
+                at = telegram.at
+                at_ms = round(at.timestamp() * 1000)
             for quantity in QUANTITIES:
                 energy_wh = telegram.get(quantity)
                 if energy_wh is not None:

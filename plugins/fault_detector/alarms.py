@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,6 +11,7 @@ from typing import Any
 
 OUTAGE, FAULT, VOLTAGE = "outage", "fault", "voltage"
 METER_LOST, BROKER_LOST = "meter_lost", "broker_lost"
+_KINDS = (OUTAGE, FAULT, VOLTAGE, METER_LOST, BROKER_LOST)
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
 _ORDER = (INFO, WARNING, CRITICAL)
 #: How many past alarms are remembered for the page.
@@ -50,7 +51,9 @@ class Register:
 
     def __init__(self, active: Iterable[Finding] = ()) -> None:
         self._active: dict[tuple[str, str], Finding] = {a.key: a for a in active}
-        self._count = Counter(kind for kind, _ in self._active)
+        self._count = dict.fromkeys(_KINDS, 0)
+        for kind, _ in self._active:
+            self._count[kind] = self._count.get(kind, 0) + 1
         self.recent: deque[Finding] = deque(maxlen=RECENT)
 
     @property
@@ -86,7 +89,7 @@ class Register:
         """Return the finding to tell; none if the alarm stands with that severity already."""
         standing = self._active.get((kind, subject))
         if standing is None:
-            self._count[kind] += 1
+            self._count[kind] = self._count.get(kind, 0) + 1
             finding = Finding(
                 alarm_id(kind, subject, now), kind, subject, severity, now, now, text, evidence
             )

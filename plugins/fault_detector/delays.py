@@ -21,6 +21,8 @@ class Delays:
     def is_current(self, device: str, at: datetime, now: datetime) -> bool:
         """Return whether a reading of the time `at`, by the meter's clock, tells how things are."""
         delay = now - at
+        if self._least.get(device) == delay and not self._late_since:
+            return True
         least = min(self._least.get(device, delay), delay)
         if delay - least > self._allowed:
             if now - self._late_since.setdefault(device, now) <= self._allowed:

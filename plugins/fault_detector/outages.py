@@ -35,7 +35,8 @@ class OutageAlarms:
     @property
     def waiting(self) -> bool:
         """Whether a dead channel is not judged yet."""
-        return any(not self._explained(channel) for channel in self._channels.dark)
+        dark = self._channels.dark
+        return bool(dark) and any(not self._explained(channel) for channel in dark)
 
     @property
     def concerned(self) -> bool:

@@ -115,11 +115,15 @@ class HouseTrader(Plugin[Config]):
     # -- what the house does by itself --
 
     def _metered(self, messages: Sequence[Message]) -> None:
+        at, at_s = None, 0.0
         for telegram in telegrams(messages):
             house = self._devices.get(telegram.device)
             if house is not None and telegram.quality is not Quality.BAD:
+                if telegram.at is not at:  # meters often speak at the same time
+                    at = telegram.at
+                    at_s = at.timestamp()
                 self._histories[house].note(
-                    telegram.at.timestamp(),
+                    at_s,
                     imported_wh=telegram.get("energy_import"),
                     exported_wh=telegram.get("energy_export"),
                 )

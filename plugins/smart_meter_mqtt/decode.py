@@ -11,14 +11,16 @@ from .payload import (
     MAX_NUMBER_CHARS,
     PayloadError,
     as_number,
+    as_whole,
     parse_json,
     parse_number,
     parse_time,
     resolve,
 )
-from .preset import FieldReader, TopicMap
+from .preset import LIMITS, FieldReader, TopicMap
 
 PHASES = ("a", "b", "c")
+MOST_MWH = LIMITS["Wh"][1] * 1000
 
 
 class Value(NamedTuple):
@@ -35,12 +37,19 @@ class Decoded:
     """What a payload said: values, the meter's own time if it sends one, and what was unusable.
 
     `plain` are values that need not be exact, by quantity: nothing is counted or added up.
+    `counted_mwh` are counters of energy.
     """
 
     plain: dict[str, float] = field(default_factory=dict)
+    counted_mwh: dict[str, int] = field(default_factory=dict)
     values: list[Value] = field(default_factory=list)
     at: datetime | None = None
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def any_value(self) -> bool:
+        """Whether it said anything."""
+        return bool(self.plain or self.counted_mwh or self.values)
 
 
 def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Decoded:
@@ -65,7 +74,7 @@ def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Deco
         decoded.problems.append(str(error))
         return decoded
     _decode_fields(topic, document, decoded)
-    if not (decoded.plain or decoded.values or decoded.problems or topic.partial):
+    if not (decoded.any_value or decoded.problems or topic.partial):
         decoded.problems.append("no known field in it: is the preset the right one?")
     return decoded
 
@@ -89,6 +98,11 @@ def _decode_fields(topic: TopicMap, document: Any, decoded: Decoded) -> None:
             value = float(raw)
             if limits[0] <= value <= limits[1]:
                 decoded.plain[reader.quantity] = value
+                continue
+        elif reader.mwh_digits is not None and type(raw) is bytes:
+            count_mwh = as_whole(raw, reader.mwh_digits)
+            if count_mwh is not None and count_mwh <= MOST_MWH:
+                decoded.counted_mwh[reader.quantity] = count_mwh
                 continue
         _decode_field(reader, raw, decoded)
 

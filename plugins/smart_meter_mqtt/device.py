@@ -71,7 +71,7 @@ class Device:
         decoded = decode(topic, payload, self.zone, now)
         if decoded.problems:
             self._complain(decoded.problems[0])
-        said_something = bool(decoded.plain or decoded.values)
+        said_something = decoded.any_value
         if not said_something and decoded.problems:
             return []
         if not retained:
@@ -150,18 +150,20 @@ class Device:
 
     def _report(self, decoded: Decoded, at: datetime, retained: bool) -> list[Report]:
         found = decoded.plain
-        uncertain: list[Report] = []
+        counted_mwh = decoded.counted_mwh
         for value in decoded.values:
-            quantity, number, unit, part = value
-            if part is not None:
-                total = self._sum_of_parts(value)
-                if total is None:
-                    continue
-                number = total
-            if unit != "Wh":
-                found[quantity] = float(number)
+            number: Decimal | None = value.value
+            if value.part is not None:
+                number = self._sum_of_parts(value)
+            if number is None:
                 continue
-            total_mwh, certain = self._count(quantity, round(number * 1000), at)
+            if value.unit == "Wh":
+                counted_mwh[value.quantity] = round(number * 1000)
+            else:
+                found[value.quantity] = float(number)
+        uncertain: list[Report] = []
+        for quantity, raw_mwh in counted_mwh.items():
+            total_mwh, certain = self._count(quantity, raw_mwh, at)
             if certain:
                 found[quantity] = total_mwh / 1000
             else:
@@ -187,6 +189,8 @@ class Device:
             counter = self.counters[quantity] = Counter(raw_mwh, 0, at)
             return counter.total_mwh, True
         step = counter.accept(raw_mwh, at, self.max_power_w)
+        if step is Step.COUNTED:
+            return counter.total_mwh, True
         if step not in (Step.COUNTED, Step.HELD):
             self.counts.cycles += 1
         return counter.total_mwh, step.certain

@@ -67,6 +67,18 @@ def as_number(value: Any) -> Decimal:
     raise PayloadError(f"{_kind(value)} instead of a number")
 
 
+def as_whole(number: bytes, digits: int) -> int | None:
+    """Return a plain decimal number times ten to the power of `digits`, exactly; None if it has
+    more decimals than that, a sign or an exponent, or too many digits.
+    """
+    whole, _, decimals = number.partition(b".")
+    missing = digits - len(decimals)
+    if missing < 0 or len(number) > MAX_NUMBER_CHARS:
+        return None
+    figures = whole + decimals
+    return int(figures) * 10**missing if figures.isdigit() else None
+
+
 def resolve(document: Any, pointer: Sequence[str]) -> Any:
     """Return the value at a JSON pointer (RFC 6901, split); None if there is nothing."""
     for step in pointer:
@@ -101,6 +113,8 @@ def _parse_iso(text: str, zone: tzinfo, now: datetime) -> datetime:
     if len(text) > MAX_NUMBER_CHARS:
         raise PayloadError("the time is not in ISO 8601")
     first, second = _read_iso(text, zone)
+    if first is second:
+        return first
     return first if abs(first - now) <= abs(second - now) else second
 
 
@@ -115,7 +129,7 @@ def _read_iso(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
         first, second = (at.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     except (ValueError, OverflowError):
         raise PayloadError("the time is not in ISO 8601") from None
-    return first, second
+    return (first, first) if first == second else (first, second)
 
 
 def _decode(payload: bytes) -> str:

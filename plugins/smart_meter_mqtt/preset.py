@@ -49,6 +49,10 @@ LIMITS: dict[str, tuple[int, int]] = {
 }
 
 
+#: By how many Wh one is of a unit: the power of ten that makes it mWh.
+_MWH_DIGITS = {Decimal(10) ** power: power + 3 for power in range(7)}
+
+
 class PresetError(ValueError):
     """A preset cannot be used; the sentence says which and why."""
 
@@ -70,12 +74,14 @@ class FieldReader(NamedTuple):
     """A field map made ready: pointers split, limits in the payload's unit.
 
     `plain` are the limits of a field that needs no more than to be in range: it is in the hub's
-    unit already, and nothing is counted or added up. Else it is None.
+    unit already, and nothing is counted or added up. Else it is None. `mwh_digits` is by how many
+    digits a counter of energy is to be shifted to be one of mWh, None for others.
     """
 
     quantity: str
     pointers: tuple[tuple[str, ...], ...]
     plain: tuple[float, float] | None
+    mwh_digits: int | None
     factor: Decimal
     unit: str
     raw_unit: str
@@ -136,6 +142,7 @@ class FieldMap(_Part):
             (float(low), float(high))
             if factor == 1 and unit != "Wh" and self.part is None
             else None,
+            _MWH_DIGITS.get(factor) if unit == "Wh" and self.part is None else None,
             factor,
             unit,
             self.unit,

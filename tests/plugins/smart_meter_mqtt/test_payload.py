@@ -11,6 +11,7 @@ from plugins.smart_meter_mqtt.payload import (
     MAX_PAYLOAD_BYTES,
     PayloadError,
     as_number,
+    as_whole,
     parse_json,
     parse_number,
     parse_time,
@@ -43,6 +44,17 @@ def test_numbers_are_exactly_as_written():
 def test_what_is_no_json_is_refused_with_a_reason(payload: bytes, reason: str):
     with pytest.raises(PayloadError, match=reason):
         parse_json(payload)
+
+
+@pytest.mark.parametrize(
+    ("number", "whole"),
+    [
+        (b"12.345", 12_345_000), (b"0.000001", 1), (b"7", 7_000_000), (b"0.0000001", None),
+        (b"-1.5", None), (b"1e3", None), (b"1" * 65, None), (b"1.5", 1_500_000),
+    ],
+)  # fmt: skip
+def test_a_decimal_number_is_shifted_exactly_or_not_at_all(number: bytes, whole: int | None):
+    assert as_whole(number, 6) == whole
 
 
 def test_a_document_may_have_blanks_around_it():
