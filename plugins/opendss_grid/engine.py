@@ -36,6 +36,7 @@ from .protocol import (
     Solution,
 )
 from .service_drawing import service_commands
+from .shunts import Shunts
 from .solver_library import DSSException, dss
 from .voltage_bases import bases_behind_switches
 
@@ -65,8 +66,7 @@ class OpenDssEngine:
         self._arrays: Any = self._dss.to_dss_python().ActiveCircuit
         self._local_regulators = True
         self._taps: dict[str, int] = {}
-        self._faults: set[str] = set()
-        self._impedances: set[str] = set()
+        self._shunts = Shunts(self._text)
         self._flows: BranchFlows
         #: Elements whose taps or switches have moved since their flows were read.
         self._changed: set[str] = set()
@@ -89,8 +89,7 @@ class OpenDssEngine:
             self._text(f"Set MaxControlIter={MAX_CONTROL_ITERATIONS}")
             self._dss.Solution.Solve()
             self._local_regulators = True
-            self._faults.clear()
-            self._impedances.clear()
+            self._shunts = Shunts(self._text)
             try:
                 self._read_circuit()
                 return self._correct_bases()
@@ -223,53 +222,19 @@ class OpenDssEngine:
 
     def apply_fault(self, fault: FaultSpec) -> None:
         """Put a short circuit on a bus, or change the one of that name."""
-        bus = self.circuit.bus(fault.bus)
-        if bus is None:
-            raise GridError(f"fault {fault.name}: bus {fault.bus} is not in the circuit")
-        missing = set(fault.phases) - set(bus.phases)
-        if missing or not fault.phases or (len(fault.phases) == 1 and not fault.ground):
-            raise GridError(
-                f"fault {fault.name}: expected phases of bus {fault.bus} ({bus.phases}), "
-                f"one with ground or several; got {fault.phases}"
-            )
-        if not 1e-6 <= fault.ohm <= 1e6:
-            raise GridError(f"fault {fault.name}: expected 1e-6 to 1e6 ohm, got {fault.ohm}")
-        first, second = _fault_nodes(fault)
-        verb = "Edit" if fault.name in self._faults else "New"
-        with user_errors(f"fault {fault.name}"):
-            self._text(
-                f"{verb} Fault.{fault.name} phases={len(first)} bus1={_join(fault.bus, first)}"
-                f" bus2={_join(fault.bus, second)} r={fault.ohm:g} enabled=yes"
-            )
-        self._faults.add(fault.name)
+        self._shunts.apply_fault(self.circuit, fault)
 
     def clear_fault(self, name: str) -> None:
         """Take a short circuit away; one that is not there is no error."""
-        if name in self._faults:
-            self._text(f"Fault.{name}.enabled=no")
+        self._shunts.clear_fault(name)
 
     def set_impedance(self, spec: ImpedanceSpec) -> None:
-        """Put an impedance on a bus, or change the one of that name.
-
-        It is a load behind those of `circuit.loads`, so their order and number stay.
-        """
-        bus = self.circuit.bus(spec.bus)
-        if bus is None:
-            raise GridError(f"{spec.name}: bus {spec.bus} is not in the circuit")
-        kv = bus.kv_base * (math.sqrt(3) if len(spec.phases) > 1 else 1)
-        verb = "Edit" if spec.name in self._impedances else "New"
-        with user_errors(spec.name):
-            self._text(
-                f"{verb} Load.impedance_{spec.name} phases={len(spec.phases)} model=2"
-                f" bus1={_join(spec.bus, spec.phases)} kV={kv:.8g} enabled=yes"
-                f" kW={spec.power_w / 1000:.8g} kvar={spec.power_var / 1000:.8g}"
-            )
-        self._impedances.add(spec.name)
+        """Put an impedance on a bus, or change the one of that name."""
+        self._shunts.set_impedance(self.circuit, spec)
 
     def clear_impedance(self, name: str) -> None:
         """Take an impedance away; one that is not there is no error."""
-        if name in self._impedances:
-            self._text(f"Load.impedance_{name}.enabled=no")
+        self._shunts.clear_impedance(name)
 
     # --- solving ------------------------------------------------------------------------------
 
@@ -347,15 +312,3 @@ class OpenDssEngine:
 
     def _text(self, command: str) -> None:
         self._dss.Text.Command(command)
-
-
-def _fault_nodes(fault: FaultSpec) -> tuple[list[int], list[int]]:
-    """Return the two ends of the fault's resistors: to ground, or from phase to phase."""
-    phases = list(fault.phases)
-    if fault.ground:
-        return phases, [0] * len(phases)
-    return phases[:-1], phases[1:]
-
-
-def _join(bus: str, nodes: Sequence[int]) -> str:
-    return bus + "".join(f".{node}" for node in nodes)
