@@ -34,6 +34,7 @@ DEFAULT_ROUTES = (
     Route("outage", (SUBSTATION, HOUSE)),
     Route("fault", (SUBSTATION, HOUSE)),
     Route("voltage", (SUBSTATION,)),
+    Route("fuse", (SUBSTATION,)),
     Route("meter_lost", (SUBSTATION,)),
     Route("broker_lost", (SUBSTATION,)),
 )

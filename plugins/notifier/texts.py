@@ -41,6 +41,7 @@ def title(event: Event, house_names: Mapping[str, str]) -> str:
         "outage": "Outage at",
         "fault": "Fault on",
         "voltage": "Voltage at",
+        "fuse": "Fuse blown at",
         "meter_lost": "Meter lost:",
         "broker_lost": "Meters out of reach:",
     }.get(event.kind, f"{event.kind}:")

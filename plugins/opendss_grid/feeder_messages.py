@@ -84,8 +84,8 @@ def topology(
 
 
 def device_states(simulation: Simulation, result: StepResult) -> dict[str, dict[str, Any]]:
-    """Return what every house's devices do, by house id."""
-    fleet, powers = simulation.fleet, result.powers
+    """Return what every house's devices do, by house id; without supply nothing."""
+    fleet, powers, presence = simulation.fleet, result.powers, simulation.presence
     live = simulation.meters.energised(result.solution)
     percent = fleet.charge_percent()
     states = {}
@@ -94,15 +94,16 @@ def device_states(simulation: Simulation, result: StepResult) -> dict[str, dict[
         states[house.name] = {
             "energised": bool(live[row]),
             "service_closed": not simulation.network.is_open(house.name),
-            "load_w": float(powers.load_w[row]),
-            "pv_w": float(powers.pv_w[row]),
-            "battery_w": float(powers.battery_w[row]),
-            "ev_w": float(powers.ev_w[row]),
-            "net_w": float(powers.net_w[row]),
+            "load_w": float(powers.load_w[row]) if live[row] else 0.0,
+            "pv_w": float(powers.pv_w[row]) if live[row] else 0.0,
+            "battery_w": float(powers.battery_w[row]) if live[row] else 0.0,
+            "ev_w": float(powers.ev_w[row]) if live[row] else 0.0,
+            "net_w": float(powers.net_w[row]) if live[row] else 0.0,
             "set_point_w": None if np.isnan(set_point) else set_point,
             "battery_percent": None if np.isnan(percent[row]) else float(percent[row]),
             "battery_wh": float(fleet.battery.energy_wh[row]),
             "ev_wh": float(fleet.ev.energy_wh[row]),
+            "ev_away": presence is not None and bool(presence.away[row]),
             "counters": simulation.counters.of(row),
         }
     return states

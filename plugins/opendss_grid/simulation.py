@@ -25,6 +25,7 @@ from .protocol import DEAD_PU, Circuit, GridEngine, GridError, Solution
 from .regulators import TapChangers
 from .set_points import SetPoints
 from .surroundings import Place, Surroundings
+from .vehicles import Presence
 
 #: So many nodes are named when they lose their supply; the rest is counted.
 _NODES_TOLD = 6
@@ -94,6 +95,8 @@ class Simulation:
         self.counters = DeviceCounters(len(houses))
         self.meters = MeterMap(circuit, houses)
         self.time = start
+        #: Which vehicles were there in the last step; None where none ever leaves.
+        self.presence: Presence | None = None
         #: The hub's time of the step or command under way.
         self.now = start
         self.regulators = TapChangers(engine, circuit, settings.tap_dwell_s)
@@ -169,12 +172,9 @@ class Simulation:
             self.surroundings.consumption_w(self.time),
             self._base_w[self.meters.load_rows] * factor,
         )
-        return self.fleet.dispatch(
-            load_w,
-            self.surroundings.light_w_per_m2(self.time),
-            hours,
-            self.surroundings.presence(self.time),
-        )
+        self.presence = self.surroundings.presence(self.time)
+        light = self.surroundings.light_w_per_m2(self.time)
+        return self.fleet.dispatch(load_w, light, hours, self.presence)
 
     def _feeder_factor(self) -> float:
         shape = self.surroundings.factor(self._settings.load_profile, self.time)

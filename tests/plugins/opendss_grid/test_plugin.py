@@ -205,6 +205,8 @@ def test_an_outage_is_dead_at_the_meter_and_ends(tmp_path: Path) -> None:
     async def program(hub):
         opened = await send(hub, "house/house1", "open_service")
         dead = pu(hub, "house1.1"), pu(hub, "671.1")
+        devices = await hub.services.ask("grid/grid/houses")
+        assert (devices["house1"]["net_w"], devices["house1"]["energised"]) == (0.0, False)
         closed = await send(hub, "house/house1", "close_service")
         return opened, dead, closed, pu(hub, "house1.1")
 
@@ -491,6 +493,7 @@ def test_devices_are_told(tmp_path: Path) -> None:
     assert devices["house2"]["pv_w"] > 3000
     assert devices["solar_park"]["pv_w"] == 0
     assert devices["house1"]["set_point_w"] is None
+    assert devices["house1"]["ev_away"] is False
 
 
 def test_the_twin_predicts_what_the_plant_then_does(tmp_path: Path) -> None:
