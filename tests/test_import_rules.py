@@ -24,6 +24,7 @@ WIRING: dict[str, str] = {
     "plugins/opendss_grid/step_messages.py": "turns the simulation's arrays into messages",
     "plugins/opendss_grid/saved_state.py": "keeps the simulation's state in the hub's store",
     "plugins/web/api.py": "asks the hub what pages want to know, and sends their commands",
+    "plugins/web/node_door.py": "asks the market where its node is, and passes calls on to it",
     "plugins/web/stream.py": "one queue and one writer for every page that is open",
 }
 
