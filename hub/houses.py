@@ -8,9 +8,9 @@ market and the notifier. A hub on real devices may leave the simulator's part ou
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 _BUS = re.compile(r"^[A-Za-z0-9_-]+(\.[123]){1,3}$")
 _SPAN = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)")
@@ -62,9 +62,19 @@ class Service(_Section):
     r_percent: float = Field(1.2, gt=0, description="resistance of the transformer in percent")
     x_percent: float = Field(2.04, gt=0, description="reactance of the transformer in percent")
     drop_m: float = Field(30.0, ge=0, description="length of the service drop in metres")
+    drop_type: Literal["NAYY 4x50", "NAYY 4x120", "NAYY 4x150"] | None = Field(
+        None, description="cable of the drop, instead of its impedance"
+    )
     drop_ohm_per_km: float = Field(0.42, gt=0, description="resistance of the drop in ohm per km")
     drop_x_ohm_per_km: float = Field(0.08, ge=0, description="reactance of the drop in ohm per km")
     fuse_a: float = Field(200.0, gt=0, description="rating of the service fuse in amperes")
+
+    @model_validator(mode="after")
+    def _type_or_impedance(self) -> Self:
+        both = self.model_fields_set & {"drop_ohm_per_km", "drop_x_ohm_per_km"}
+        if self.drop_type is not None and both:
+            raise ValueError("expected 'drop_type' or the drop's impedance, not both")
+        return self
 
 
 class Load(_Section):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from hub.api import ConfigPath, Duration, House, PluginConfig
+from hub.api import ConfigPath, Duration, House, PluginConfig, Service
 
 from .csv_profile import read_csv
 from .houses import HouseSpec, TripSpec
@@ -136,9 +136,20 @@ def simulated_houses(config: GridConfig, houses: Mapping[str, House]) -> list[Ho
     ]
 
 
+#: Resistance and reactance of drops in ohm per km: pandapower's standard types, at 50 Hz.
+DROPS = {"NAYY 4x50": (0.642, 0.083), "NAYY 4x120": (0.225, 0.080), "NAYY 4x150": (0.208, 0.080)}
+
+
+def _drop(service: Service) -> tuple[float, float]:
+    if service.drop_type is None:
+        return service.drop_ohm_per_km, service.drop_x_ohm_per_km
+    return DROPS[service.drop_type]
+
+
 def _spec(house_id: str, house: House) -> HouseSpec:
     bus, *phases = (house.bus or "").split(".")
     service, load, pv, battery, ev = house.service, house.load, house.pv, house.battery, house.ev
+    drop_ohm_per_km, drop_x_ohm_per_km = _drop(service)
     return HouseSpec(
         name=house_id,
         device=house.device(house_id),
@@ -151,8 +162,8 @@ def _spec(house_id: str, house: House) -> HouseSpec:
         r_percent=service.r_percent,
         x_percent=service.x_percent,
         drop_m=service.drop_m,
-        drop_ohm_per_km=service.drop_ohm_per_km,
-        drop_x_ohm_per_km=service.drop_x_ohm_per_km,
+        drop_ohm_per_km=drop_ohm_per_km,
+        drop_x_ohm_per_km=drop_x_ohm_per_km,
         fuse_a=service.fuse_a,
         profile=load.profile,
         annual_kwh=load.annual_kwh,

@@ -100,6 +100,8 @@ def test_a_circuit_that_cannot_be_solved_says_so(folder: Path, lines: str, messa
         ("feeder.dss\n", "feeder.dss\n    latitude_deg: 91\n", "latitude_deg: must be at most"),
         ("feeder.dss\n", "feeder.dss\n    longitude_deg: -181\n", "longitude_deg: must be at"),
         ("feeder.dss\n", "feeder.dss\n    houses: [house7]\n", "8:13: plugins.grid.houses"),
+        ("pv: {kwp: 8}", "service: {drop_type: NAYY 4x50, drop_ohm_per_km: 1}", "not both"),
+        ("pv: {kwp: 8}", "service: {drop_type: NYY}", "houses.house2.service.drop_type"),
         ("pv: {kwp: 8}", 'ev: {kw: 8, trips: {weekday: "18:00-07:00"}}', "two times of one day"),
     ],
 )  # fmt: skip
