@@ -148,6 +148,14 @@ STORM = """\
 """
 
 
+def test_the_storm_that_comes_along_can_happen() -> None:
+    path = IEEE13.parents[1] / "examples/storm.yaml"
+    loader = Loader(path.parent)
+    outcome = check_plugins(load(path, loader.resolve, known_types=loader.known_types()), loader)
+    assert outcome.problems == []
+    assert not any("events" in text for text in outcome.unchecked)
+
+
 def test_a_storm_that_can_happen_has_no_mistake(folder: Path) -> None:
     (folder / "storm.yaml").write_text(STORM)
     assert check(folder, HUB + "    events: !include storm.yaml\n") == []
