@@ -15,6 +15,7 @@ from hub.api import (
     ConfigProblemError,
     Context,
     FeederState,
+    HubError,
     Plugin,
     Rejected,
     Unavailable,
@@ -166,6 +167,8 @@ class OpenDssGrid(Plugin[GridConfig]):
         ctx = self._ctx
         deviations = self._simulation.network.deviations
         blown = {d.name: d for d in deviations if d.kind == "fuse"}
+        if blown != self._blown:
+            ctx.background(self._keep(), name="keep a fuse")
         for house, fuse in (self._blown | blown).items():
             if self._blown.get(house) != blown.get(house):
                 name = ctx.houses[house].name(house)
@@ -200,6 +203,13 @@ class OpenDssGrid(Plugin[GridConfig]):
         snapshot = await ctx.run_blocking(self._simulation.snapshot)
         await saved_state.save(ctx.history, ctx.name, ctx.clock.now(), snapshot)
 
+    async def _keep(self) -> None:
+        """Save at once what was switched; a database that fails does not undo it."""
+        try:
+            await self._save()
+        except HubError as error:
+            self._ctx.log.warning("what was switched cannot be saved: %s", error)
+
     # --- commands and questions -----------------------------------------------------------------
 
     async def _command(self, kind: str, command: Command) -> Mapping[str, Any]:
@@ -223,7 +233,7 @@ class OpenDssGrid(Plugin[GridConfig]):
             if report is not None:
                 self._publish(orders[0].at, report)
             if any(order.action not in PASSING for order in orders):
-                await self._save()
+                await self._keep()
         except Exception as error:  # whoever waits for an answer gets it, and the plugin goes on
             self._ctx.log.debug("orders failed", exc_info=True)
             outcomes = [error] * len(orders)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.errors import Unavailable
 from hub.messages import (
     Command,
     CommandStatus,
@@ -19,6 +20,7 @@ from hub.messages import (
     ShortCircuit,
 )
 from hub.testing import Recording, in_virtual_time, running
+from plugins.opendss_grid import saved_state
 
 FEEDER = Path(__file__).parents[3] / "config/feeders/ieee13/feeder.dss"
 HOUSES = """
@@ -422,13 +424,32 @@ def test_switches_banks_faults_and_motors_stay_as_they_were_left(tmp_path: Path,
     assert bus675 > 0.95
 
 
+def test_a_store_that_fails_refuses_no_command(tmp_path: Path, monkeypatch, caplog) -> None:
+    async def full(*_: object) -> None:
+        raise Unavailable("the disk is full")
+
+    async def program(hub):
+        monkeypatch.setattr(saved_state, "save", full)
+        done = await send(hub, "house/house1", "open_service")
+        monkeypatch.undo()
+        return done, hub.plugins["grid"].state
+
+    done, state = play(tmp_path, GRID, program)
+    assert done.done
+    assert state is PluginState.ONLINE
+    assert "what was switched cannot be saved: the disk is full" in caplog.text
+
+
 def test_a_blown_fuse_is_an_alarm_until_it_is_replaced(tmp_path: Path) -> None:
     text = GRID.replace("ev: {kw: 11}", "ev: {kw: 15, kwh: 90}, service: {fuse_a: 30}")
 
     async def first(hub):
         seen = Recording(hub, "alarm/#")
         await send(hub, "house/house1", "set_power", net_w=15_000)
-        await asyncio.sleep(30)
+        await asyncio.sleep(25)
+        # It is on disk before the hub ends, or is killed.
+        saved = await saved_state.load(hub.plugins["grid"].plugin._ctx.history, "grid")
+        assert [entry["kind"] for entry in saved["network"]["changed"]] == ["fuse"]
         return seen.messages
 
     async def second(hub):
