@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from hub.api import (
@@ -38,6 +39,7 @@ from hub.api import (
 
 from . import node, views
 from .announcements import announcement, moment
+from .answerer import Answerer
 from .book import BookTrade
 from .clearing_house import ClearingHouse, Party
 from .coin import wei
@@ -329,57 +331,17 @@ class ChainAuction(Plugin[Config]):
 
     def _serve(self) -> None:
         ctx = self.ctx
-        ctx.serve("market/info", self._info)
-        ctx.serve("market/book", self._book)
-        ctx.serve("market/trades", self._trades)
-        ctx.serve("market/balances", self._balances)
-        ctx.serve("market/sellers", self._sellers)
-        ctx.serve("market/explain", self._explain)
+        answerer = Answerer(
+            self.house, self._names, lambda: self._next_match_at, self.config.window,
+            ctx.time_lapse,
+        )  # fmt: skip
+        for name, answer in answerer.answers.items():
+            ctx.serve(f"market/{name}", partial(self._answer, answer))
         ctx.handle(f"market/{ctx.name}/orders", self._order)
 
-    async def _info(self, _: Any) -> Any:
-        return views.info(
-            self.house.market.facts,
-            self.house.book,
-            next_match_at=self._next_match_at,
-            window_s=self.config.window,
-            head_block=self.house.head.number,
-            accounts={party.house: party.address for party in self.house.parties.values()},
-            time_lapse=self.ctx.time_lapse,
-        )
-
-    async def _book(self, _: Any) -> Any:
-        facts = self.house.market.facts
-        return views.book_answer(self.house.book, facts, self._names, self._now_ms() // 1000)
-
-    async def _trades(self, request: Any) -> Any:
-        wanted = dict(request or {})
-        return views.trades_answer(
-            self.house.book,
-            self.house.plan,
-            self._names,
-            self._now_ms(),
-            limit=int(wanted.get("limit", 50)),
-            house=wanted.get("house"),
-        )
-
-    async def _balances(self, _: Any) -> Any:
+    async def _answer(self, answer: Callable[[Any], Awaitable[Any]], request: Any) -> Any:
         async with self._problems():
-            return {
-                party.house: views.balance(
-                    self.house.book, party.address, await self.house.market.funds(party.address)
-                )
-                for party in self.house.parties.values()
-            }
-
-    async def _sellers(self, request: Any) -> Any:
-        exclude = dict(request or {}).get("exclude")
-        return views.sellers(self.house.book, self._names, self._now_ms() // 1000, exclude)
-
-    async def _explain(self, request: Any) -> Any:
-        order_id = int(dict(request)["order_id"])
-        facts, now_s = self.house.market.facts, self._now_ms() // 1000
-        return {"text": views.explanation(self.house.book, facts, order_id, now_s)}
+            return await answer(request)
 
     async def _order(self, command: Command) -> Mapping[str, Any]:
         try:
