@@ -52,9 +52,7 @@ def _price(value: str) -> str:
     except InvalidOperation:
         wei = Decimal("NaN")
     if not wei.is_finite() or wei < 0 or wei != wei.to_integral_value():
-        raise ValueError(
-            f"expected a price in coin per kWh such as 0.0003, in whole wei, got {value!r}"
-        )
+        raise ValueError("expected a price in coin per kWh such as 0.0003, in whole wei")
     return value
 
 

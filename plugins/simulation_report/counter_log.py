@@ -30,19 +30,14 @@ class CounterLog:
         if column is not None and np.isnan(self._first_wh[column]):
             self._first_wh[column] = value_wh
 
-    @property
-    def begun(self) -> bool:
-        """Whether every counter has had its first reading."""
-        return not np.isnan(self._first_wh).any()
-
     def look(self, values_wh: Sequence[float | None]) -> None:
         """Note what all counters show at an edge; None where one has shown nothing yet."""
         self._looks.append(np.array(values_wh, dtype=np.float64))
 
-    def look_again(self, values_wh: Sequence[float | None]) -> None:
-        """Replace the last look: it was a moment too early."""
-        self._looks.pop()
-        self.look(values_wh)
+    @property
+    def looks(self) -> int:
+        """How often all counters were looked at."""
+        return len(self._looks)
 
     @property
     def known(self) -> NDArray[np.bool_]:

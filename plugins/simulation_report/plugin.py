@@ -258,7 +258,8 @@ class ReportWatcher:
     async def end(self) -> None:
         """Take the last look and listen no more: what stopping does is not part of the run."""
         self._ended = True
-        await self._note_counters()
+        while self.data.imports.looks <= self.data.timeline.intervals:
+            await self._note_counters()
         for log in self.data.voltages.values():
             log.hold_until(self.data.timeline.total_s)
         for subscription in (*self._subscriptions, *self._first_readings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 #: Longest run in hours for each length of the intervals in minutes.
 INTERVALS = ((6, 5), (7 * 24, 15), (31 * 24, 60))
 LONGEST_MINUTES = 6 * 60
+LEAST_S = 1.0
 #: Distances of marks on a time axis in hours; the first that gives few enough marks is taken.
 MARKS_H = (0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 168, 336, 720)
 MOST_MARKS = 9
@@ -38,7 +40,8 @@ class Timeline:
 
     @property
     def intervals(self) -> int:
-        return max(1, -int(-self.total_s // self.interval_s))
+        """How many intervals there are; a rest of less than a second belongs to the last one."""
+        return max(1, math.ceil((self.total_s - LEAST_S) / self.interval_s))
 
     @property
     def end(self) -> datetime:
@@ -53,8 +56,8 @@ class Timeline:
         return self.at(elapsed_s).strftime("%Y-%m-%d %H:%M")
 
     def edges_s(self) -> list[float]:
-        """Return the edges of all intervals; the last one may be shorter."""
-        return [min(i * self.interval_s, self.total_s) for i in range(self.intervals + 1)]
+        """Return the edges of all intervals; the last interval may be shorter."""
+        return [*(i * self.interval_s for i in range(self.intervals)), self.total_s]
 
     def shares(self) -> list[float]:
         """Return the edges as shares of the run, 0 to 1."""

@@ -1,6 +1,7 @@
 """`hub simulate`: its options, its mistakes in one line, its progress."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,59 @@ def test_a_plugin_that_fails_is_told_and_the_exit_status_says_so(
     )  # fmt: skip
     assert status == 1
     assert "Plugin b failed: a &lt;screw&gt; is loose" in (tmp_path / "r/report.html").read_text()
+
+
+SICK_GRID = """
+from hub.api import FeederState, Plugin, hookimpl
+class Sick(Plugin):
+    async def start(self, ctx):
+        self.ctx, self.steps = ctx, 0
+        ctx.every(60, self.step, now=True)
+    async def step(self):
+        self.steps += 1
+        solved = self.steps not in (3, 4)
+        if solved: self.ctx.online()
+        else: self.ctx.degraded("the storm")
+        now = self.ctx.clock.now()
+        self.ctx.publish(FeederState(
+            "sick", now, now, ("a.1",), [1.06 if self.steps < 3 else 1.0], {}, (), [], [], 0, 0, 0,
+            solved, None if solved else "diverged",
+        ))
+@hookimpl
+def hub_plugin_types(): return {"sick": Sick}
+"""
+
+
+def test_steps_without_a_solution_are_told_and_are_in_no_figure(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/sick.py").write_text(SICK_GRID)
+    status, _ = simulate(
+        capsys, tmp_path, "--hours", "0.1666666667", "--report", str(tmp_path / "r"),
+        text="plugins: {s: {use: sick}}\n",
+    )  # fmt: skip
+    assert status == 0
+    report = json.loads((tmp_path / "r/report.json").read_text())
+    assert report["run"]["steps_without_solution"] == 2
+    first, second = report["run"]["troubles"]
+    assert first.startswith("2 power flow(s) had no solution")
+    assert second == "Not well for some time: s (see Plugins in trouble)."
+    (node,) = report["tables"]["voltages"]
+    assert (node["above_s"], node["highest_pu"]) == (120, 1.06)
+    assert node["mean_pu"] == pytest.approx((2 * 1.06 + 6 * 1.0) / 8, abs=1e-5)
+    (trouble,) = report["tables"]["troubles"]
+    assert (trouble["state"], trouble["reason"]) == ("DEGRADED", "the storm")
+
+
+@pytest.mark.parametrize("price", ["-1", "cheap", "0.0000000000000000001", ".inf"])
+def test_a_price_is_a_whole_number_of_wei(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, price: str
+):
+    text = f"hub: {{tariff: {{buy: {price}}}}}\nplugins: {{}}\n"
+    status, err = simulate(capsys, tmp_path, text=text)
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert "hub.tariff.buy: expected a price in coin per kWh" in err
 
 
 def test_other_plugins_may_report_too(capsys: pytest.CaptureFixture[str], tmp_path: Path):

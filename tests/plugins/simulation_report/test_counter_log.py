@@ -50,7 +50,6 @@ def test_strangers_are_ignored_and_a_first_reading_stays_the_first():
     log.begin("a", 2.0)
     log.look([3.0])
     log.look([3.5])
-    assert log.begun
     assert log.gained_mwh().tolist() == [[500]]
 
 

@@ -58,6 +58,11 @@ def test_the_last_interval_may_be_shorter():
     assert line.shares()[-1] == 1
 
 
+def test_a_rest_of_less_than_a_second_makes_no_interval():
+    assert Timeline(NOON, 300.0, 600.0 + 1e-7).edges_s() == [0, 300, 600.0 + 1e-7]
+    assert Timeline(NOON, 300.0, 36.0).edges_s() == [0, 36.0]
+
+
 @pytest.mark.parametrize(
     ("hours", "minutes"), [(1, 5), (24, 15), (168, 15), (400, 60), (8784, 360)]
 )
