@@ -118,8 +118,9 @@ def bare_step(feeder: Path, *, batched: bool) -> tuple[Callable[[], Any], int]:
     def factor_now() -> float:
         return 0.6 * load_factor("household", when + timedelta(seconds=STEP_S * next(moments)))
 
-    batch = LoadBatch(context, [str(name).lower() for name in loads.AllNames()])
     base_w, base_var = 1000 * np.array(base_kw), 1000 * np.array(base_kvar)
+    names = [str(name).lower() for name in loads.AllNames()]
+    batch = LoadBatch(context, names, base_w, base_var)
 
     def batched_step() -> Any:
         factor = factor_now()

@@ -73,6 +73,8 @@ class OpenDssEngine:
         #: Whether controls of the circuit may switch what nobody here knows of.
         self._own_switching = True
         self._loads: LoadBatch
+        #: What all loads draw as the file has them, in W and var.
+        self._file_loads: tuple[FloatArray, FloatArray]
 
     # --- building -----------------------------------------------------------------------------
 
@@ -121,6 +123,8 @@ class OpenDssEngine:
 
     def add_services(self, services: Sequence[ServiceSpec]) -> Circuit:
         """Draw customers; their loads follow those of the file, in the order given."""
+        if not services:
+            return self.circuit
         with user_errors("houses"):
             for spec in services:
                 for command in service_commands(self.circuit, spec):
@@ -135,7 +139,12 @@ class OpenDssEngine:
     def _read_circuit(self) -> Circuit:
         self.circuit = circuit_reader.read_circuit(self._dss)
         self._flows = BranchFlows(self._dss, self.circuit)
-        self._loads = LoadBatch(self._dss, [load.name for load in self.circuit.loads])
+        loads = self.circuit.loads
+        self._file_loads = (
+            np.array([load.power_w for load in loads]),
+            np.array([load.power_var for load in loads]),
+        )
+        self._loads = LoadBatch(self._dss, [load.name for load in loads], *self._file_loads)
         self._taps = self._read_taps()
         self._changed.clear()
         self._own_switching = True
@@ -239,14 +248,31 @@ class OpenDssEngine:
     # --- solving ------------------------------------------------------------------------------
 
     def solve(self) -> Solution:
-        """Solve from the solution before; if that diverges, once more from a linear start."""
+        """Solve from the solution before; if that diverges, once more from a linear start, and
+        then with the solver's matrix built anew.
+        """
         problem = self._solve_once()
         if problem is not None:
             self._text("Set LoadModel=Admittance")
             self._solve_once()
             self._text("Set LoadModel=PowerFlow")
             problem = self._solve_once()
+        # Quarrelling controls are no fault of the matrix: the power flow itself has converged.
+        if problem is not None and not self._dss.Solution.Converged():
+            self._mend_matrix()
+            problem = self._solve_once()
         return self._read_solution(problem)
+
+    def _mend_matrix(self) -> None:
+        """Rebuild the solver's matrix with the loads of the file, which have a solution.
+
+        It holds the loads' admittances as they were when it was last rebuilt, at a switch or a tap.
+        If they were absurd then, no power flow would converge any more.
+        """
+        wanted = self._loads.last
+        self._loads.set(*self._file_loads, renew=True)
+        self._solve_once()
+        self._loads.set(*wanted)
 
     def _solve_once(self) -> str | None:
         try:
@@ -274,7 +300,8 @@ class OpenDssEngine:
         # Both are NaN if one value is.
         if problem is None and not math.isfinite(highest_pu):
             problem = "the power flow gave voltages that are not numbers"
-        flows = self._flows.read(volts, None if self._own_switching else self._changed)
+        known = problem is None and not self._own_switching
+        flows = self._flows.read(volts, self._changed if known else None)
         if problem is None:
             self._changed.clear()
         return Solution(

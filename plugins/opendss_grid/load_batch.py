@@ -30,8 +30,10 @@ class LoadBatch:
     its context only.
     """
 
-    def __init__(self, context: Any, names: Sequence[str]) -> None:
-        """GridError if a name is not a load of the circuit."""
+    def __init__(
+        self, context: Any, names: Sequence[str], power_w: FloatArray, power_var: FloatArray
+    ) -> None:
+        """`power_w` and `power_var` are what they draw now; GridError if one is not there."""
         handles = _handles(context)
         missing = [name for name in names if name not in handles]
         if missing:
@@ -40,19 +42,22 @@ class LoadBatch:
         self._count = len(names)
         self._loads = ffi.new("void*[]", [handles[name] for name in names])
         self._values = np.empty(self._count)
-        self._last_w = self._last_var = np.zeros(self._count)
+        self._last_w, self._last_var = power_w, power_var
         self._pointer = ffi.cast("double*", ffi.from_buffer(self._values))
 
-    def set(self, power_w: FloatArray, power_var: FloatArray) -> None:
-        """Set what all loads draw."""
+    def set(self, power_w: FloatArray, power_var: FloatArray, *, renew: bool = False) -> None:
+        """Set what all loads draw; with `renew` the next solve rebuilds their admittances, too."""
         # Setting kW moves kvar along its power factor: kvar comes second, and only if it has to.
-        self._set(b"kW", power_w)
-        if self._count < _WORTH_COMPARING:
-            self._set(b"kvar", power_var)
-            return
-        if not self._keep_power_factors(power_w, power_var):
+        self._set(b"kW", power_w, 0 if renew else _KEEP_ADMITTANCE)
+        few = self._count < _WORTH_COMPARING
+        if few or not self._keep_power_factors(power_w, power_var):
             self._set(b"kvar", power_var)
         self._last_w, self._last_var = power_w.copy(), power_var.copy()
+
+    @property
+    def last(self) -> tuple[FloatArray, FloatArray]:
+        """What was last set, in W and var."""
+        return self._last_w, self._last_var
 
     def _keep_power_factors(self, power_w: FloatArray, power_var: FloatArray) -> bool:
         """Return whether every load has the ratio of var to W that it was last set to."""
@@ -63,10 +68,10 @@ class LoadBatch:
         expected, got = power_w * self._last_var, power_var * self._last_w
         return bool((np.abs(got - expected) <= _ROUNDING * np.abs(expected)).all())
 
-    def _set(self, name: bytes, values: FloatArray) -> None:
+    def _set(self, name: bytes, values: FloatArray, flags: int = _KEEP_ADMITTANCE) -> None:
         np.multiply(values, 1e-3, out=self._values)
         lib.Batch_Float64ArrayS(
-            self._loads, self._count, name, lib.BatchOperation_Set, self._pointer, _KEEP_ADMITTANCE
+            self._loads, self._count, name, lib.BatchOperation_Set, self._pointer, flags
         )
         self._check()
 

@@ -29,7 +29,7 @@ def test_a_batch_gives_the_solution_of_loads_set_one_by_one(monkeypatch, worth_c
     monkeypatch.setattr(load_batch, "_WORTH_COMPARING", worth_comparing)
     one_by_one, at_once = compiled(), compiled()
     names = one_by_one.Loads.AllNames()
-    batch = LoadBatch(at_once, names)
+    batch = LoadBatch(at_once, names, np.zeros(len(names)), np.zeros(len(names)))
     rng = np.random.default_rng(3)
     for round_ in range(8):
         power_w = rng.uniform(-50e3, 300e3, len(names))
@@ -55,7 +55,8 @@ def test_a_batch_gives_the_solution_of_loads_set_one_by_one(monkeypatch, worth_c
 def test_a_batch_has_the_order_of_its_names() -> None:
     context = compiled()
     names = context.Loads.AllNames()[::-1][:3]
-    LoadBatch(context, names).set(np.array([1e3, 2e3, 3e3]), np.array([4e3, 5e3, 6e3]))
+    batch = LoadBatch(context, names, np.zeros(3), np.zeros(3))
+    batch.set(np.array([1e3, 2e3, 3e3]), np.array([4e3, 5e3, 6e3]))
     for row, name in enumerate(names):
         context.Loads.Name(name)
         assert context.Loads.kW() == pytest.approx(row + 1)
@@ -64,4 +65,4 @@ def test_a_batch_has_the_order_of_its_names() -> None:
 
 def test_a_load_that_is_not_there_is_named() -> None:
     with pytest.raises(GridError, match="load nobody is not in the circuit"):
-        LoadBatch(compiled(), ["s671", "nobody"])
+        LoadBatch(compiled(), ["s671", "nobody"], np.zeros(2), np.zeros(2))

@@ -67,6 +67,38 @@ def test_controls_that_do_not_settle_are_not_a_power_flow_that_does_not_converge
     np.testing.assert_allclose(again.voltages_pu, good.voltages_pu, atol=0.01)
 
 
+@pytest.mark.parametrize("factor", [1e6, np.inf, np.nan, -1e9])
+def test_absurd_loads_while_the_matrix_is_rebuilt_are_got_over(factor: float) -> None:
+    engine = OpenDssEngine()
+    loads = engine.compile(FEEDER).loads
+    engine.use_local_regulators(False)
+    power_w = np.array([load.power_w for load in loads])
+    power_var = np.array([load.power_var for load in loads])
+    good = engine.solve()
+    engine.set_tap("reg_a", 5)  # has the solver rebuild its matrix
+    engine.set_loads(power_w * factor, power_var)
+    engine.solve()  # what a million times the load gives, a solution or none, is not the question
+    engine.set_tap("reg_a", good.taps["reg_a"])
+    engine.set_loads(power_w, power_var)
+    again = engine.solve()
+    assert again.converged
+    np.testing.assert_allclose(again.voltages_pu, good.voltages_pu, atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e6, np.inf, np.nan, -1e9])
+def test_they_are_got_over_without_another_switch(factor: float) -> None:
+    engine = OpenDssEngine()
+    loads = engine.compile(FEEDER).loads
+    engine.use_local_regulators(False)
+    power_w = np.array([load.power_w for load in loads])
+    power_var = np.array([load.power_var for load in loads])
+    for _ in range(2):
+        engine.set_loads(power_w * factor, power_var)
+        engine.solve()
+    engine.set_loads(power_w, power_var)
+    assert engine.solve().converged
+
+
 def simulation(*houses: HouseSpec) -> Simulation:
     return Simulation(OpenDssEngine(), FEEDER, houses, Settings(load_scale=0.6), NOON)
 
