@@ -99,20 +99,25 @@ class _Ledger:
             case CommandResult():
                 key = f"{message.command.target} {message.command.action}: {message.status}"
                 self.commands[key] += 1
-                self._fingerprint(message)
-            case Alarm() | Notification() | MarketEvent():
-                data = self._fingerprint(message)
-                for kind, kept in self._kept():
-                    if isinstance(message, kind):
-                        kept.append(data)
+                self._fingerprint(encode(message))
+            case MarketEvent():
+                self._market_event(message)
+            case Alarm():
+                self.alarms.append(encode(message))
+                self._fingerprint(self.alarms[-1])
+            case Notification():
+                self.notifications.append(encode(message))
+                self._fingerprint(self.notifications[-1])
 
-    def _kept(self) -> tuple[tuple[type[Message], list[dict[str, Any]]], ...]:
-        return (
-            (Alarm, self.alarms),
-            (Notification, self.notifications),
-            (TradeMatched, self.trades),
-            (TradeSettled, self.settled),
-        )
+    def _market_event(self, event: MarketEvent) -> None:
+        """Only what is kept is worth encoding: there are thousands, all of plain figures."""
+        self.digest.update(repr(event).encode())
+        for kind, kept in ((TradeMatched, self.trades), (TradeSettled, self.settled)):
+            if isinstance(event, kind):
+                kept.append(encode(event))
+
+    def _fingerprint(self, data: dict[str, Any]) -> None:
+        self.digest.update(json.dumps(data, sort_keys=True).encode())
 
     def _telegram(self, telegram: Telegram) -> None:
         """Count its readings. By far the most frequent message: written out by hand."""
@@ -139,11 +144,6 @@ class _Ledger:
         seen[0], seen[1] = min(seen[0], low), max(seen[1], high)
         taps = ",".join(f"{name}={tap}" for name, tap in sorted(state.taps.items()))
         self.digest.update(f"{low:.9f} {high:.9f} {state.source_w:.3f} {taps}\n".encode())
-
-    def _fingerprint(self, message: Message) -> dict[str, Any]:
-        data = encode(message)
-        self.digest.update(json.dumps(data, sort_keys=True).encode())
-        return data
 
     def energy(self) -> dict[str, dict[str, float]]:
         """Return Wh per device and direction."""
