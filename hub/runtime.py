@@ -250,10 +250,10 @@ class PluginContext(Context):
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and not self.closed:
-            error = task.exception()
-            if error is not None:
-                self._supervised.crashed(error, f"task {name!r}")
+        # Asked for in any case: asyncio would report an error that nobody has seen.
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.closed:
+            self._supervised.crashed(error, f"task {name!r}")
 
     async def run_blocking(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         self._need_open()

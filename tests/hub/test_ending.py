@@ -1,13 +1,15 @@
 """Ends and beginnings that cross each other: crash, stop, reload, cancellation."""
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
 
 from hub.core import Hub
-from hub.errors import HubError
+from hub.errors import HubError, Unavailable
 from hub.messages import PluginState, Reading
+from hub.plugin import Context, Plugin, PluginConfig
 from hub.supervisor import Supervised
 from hub.testing import in_virtual_time, make_hub, running
 from tests.hub.plugin_types import TYPES, ReloadsItself, SlowToStop, WorksLong
@@ -215,3 +217,32 @@ async def test_settled_means_the_first_start_only(tmp_path: Path):
         x._set(PluginState.STARTING)
         async with asyncio.timeout(5):
             await hub.settled()
+
+
+class LosesItsWorkInStop(Plugin[PluginConfig]):
+    """Its task fails because `stop` takes away what the task looks at, as a chain's watch does."""
+
+    async def start(self, ctx: Context) -> None:
+        self.open = True
+        ctx.background(self._watch(), name="watch")
+
+    async def _watch(self) -> None:
+        while self.open:
+            await asyncio.sleep(0.5)
+        raise Unavailable("it is gone")
+
+    async def stop(self) -> None:
+        self.open = False
+        await asyncio.sleep(2)
+
+
+def test_what_fails_because_the_plugin_stops_is_no_news(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    async def program() -> None:
+        async with running(tmp_path, one("loses"), types={"loses": LosesItsWorkInStop}) as hub:
+            await hub.settled()
+        gc.collect()
+
+    in_virtual_time(program)
+    assert "was never retrieved" not in caplog.text
