@@ -227,7 +227,7 @@ class LosesItsWorkInStop(Plugin[PluginConfig]):
         ctx.background(self._watch(), name="watch")
 
     async def _watch(self) -> None:
-        while self.open:
+        while self.open:  # noqa: ASYNC110 - as a watch of a process does
             await asyncio.sleep(0.5)
         raise Unavailable("it is gone")
 
