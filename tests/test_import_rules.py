@@ -21,6 +21,8 @@ WIRING: dict[str, str] = {
     "plugins/tap_controller/lookout.py": "turns the hub's readings into what is seen",
     "plugins/notifier/lanes.py": "one task per destination: waiting is what it does",
     "plugins/notifier/post.py": "keeps the outbox in the hub's ledger and runs the lanes",
+    "plugins/opendss_grid/feeder_check.py": "the hub's offline check of a feeder",
+    "plugins/opendss_grid/network_messages.py": "turns the network's state into messages",
     "plugins/opendss_grid/step_messages.py": "turns the simulation's arrays into messages",
     "plugins/opendss_grid/saved_state.py": "keeps the simulation's state in the hub's store",
     "plugins/web/api.py": "asks the hub what pages want to know, and sends their commands",
