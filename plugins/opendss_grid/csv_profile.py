@@ -23,10 +23,14 @@ class CsvProfile:
     step_s: float
     powers_w: FloatArray
 
+    def step_at(self, local_time: datetime) -> int:
+        """Return the step that a local time falls into."""
+        steps = math.floor((local_time - self.start).total_seconds() / self.step_s)
+        return steps % len(self.powers_w)
+
     def power_w(self, local_time: datetime) -> float:
         """Return the power of the step that a local time falls into."""
-        steps = math.floor((local_time - self.start).total_seconds() / self.step_s)
-        return float(self.powers_w[steps % len(self.powers_w)])
+        return float(self.powers_w[self.step_at(local_time)])
 
 
 def read_csv(path: Path) -> CsvProfile:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .csv_profile import CsvProfile
 from .houses import HouseSpec
 from .profiles import Sky, SmoothNoise, load_factor
 from .protocol import FloatArray
@@ -45,6 +47,28 @@ class Place:
         return timezone(timedelta(minutes=round(self.longitude_deg * 4)))
 
 
+#: Houses whose series have the same steps: their rows, one of the series, and all as columns.
+_SeriesGroup = tuple[NDArray[np.intp], CsvProfile, FloatArray]
+
+
+def _of_one_grid(houses: Sequence[HouseSpec]) -> list[_SeriesGroup]:
+    """Put series of the same start, step and length side by side: one look-up serves them all."""
+    groups: dict[tuple[datetime, float, int], list[tuple[int, CsvProfile]]] = {}
+    for row, house in enumerate(houses):
+        if house.series is not None:
+            series = house.series
+            key = (series.start, series.step_s, len(series.powers_w))
+            groups.setdefault(key, []).append((row, series))
+    return [
+        (
+            np.array([row for row, _ in group], dtype=np.intp),
+            group[0][1],
+            np.stack([series.powers_w for _, series in group], axis=1),
+        )
+        for group in groups.values()
+    ]
+
+
 class Surroundings:
     """Consumption and light of a set of houses as functions of time."""
 
@@ -59,9 +83,7 @@ class Surroundings:
             [self._profiles.index(house.profile) for house in houses], dtype=np.intp
         )
         self._mean_w = np.array([house.annual_kwh * 1000 / 8760 for house in houses])
-        self._series = [
-            (row, house.series) for row, house in enumerate(houses) if house.series is not None
-        ]
+        self._series = _of_one_grid(houses)
         self._owners = np.flatnonzero([house.pv_kwp > 0 for house in houses])
         to_equator = 180.0 if place.latitude_deg >= 0 else 0.0
         planes = [
@@ -108,8 +130,8 @@ class Surroundings:
         shape = np.array([self.factor(profile, when) for profile in self._profiles])
         noise = np.exp(_LOAD_NOISE * self._noise.at(when) - _LOAD_NOISE**2 / 2)
         powers_w = np.asarray(self._mean_w * shape[self._profile_row] * noise)
-        for row, series in self._series:
-            powers_w[row] = series.power_w(when + self._offset)
+        for rows, first, series_w in self._series:
+            powers_w[rows] = series_w[first.step_at(when + self._offset)]
         return powers_w
 
     def presence(self, when: datetime) -> Presence | None:

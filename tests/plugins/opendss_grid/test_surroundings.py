@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from plugins.opendss_grid.csv_profile import CsvProfile
 from plugins.opendss_grid.houses import HouseSpec
 from plugins.opendss_grid.surroundings import Place, Surroundings
 
@@ -74,3 +75,21 @@ def test_haze_dims_the_roofs() -> None:
     clean = Surroundings(roof, Place(linke_turbidity=2.0), seed=1).light_w_per_m2(NOON)
     hazy = Surroundings(roof, Place(linke_turbidity=7.0), seed=1).light_w_per_m2(NOON)
     assert hazy[0] < 0.95 * clean[0]
+
+
+def test_houses_with_series_of_their_own_consume_those() -> None:
+    start = datetime(2026, 6, 21, 12, tzinfo=UTC)
+    quarters = CsvProfile(start, 900, np.array([100.0, 200.0, 300.0]))
+    doubled = CsvProfile(start, 900, 2 * quarters.powers_w)
+    hours = CsvProfile(start, 3600, np.array([7.0, 8.0]))
+    specs = [
+        HouseSpec(f"h{i}", f"h{i}", "671", (1,), series=series)
+        for i, series in enumerate([quarters, None, hours, doubled])
+    ]
+    here = Surroundings(specs, Place(longitude_deg=0.0), seed=1)
+    for minutes in (0, 20, 44, 61):
+        when = start + timedelta(minutes=minutes)
+        powers = here.consumption_w(when)
+        expected = [series.power_w(when) for series in (quarters, hours, doubled)]
+        assert [powers[0], powers[2], powers[3]] == expected
+        assert powers[1] > 0
