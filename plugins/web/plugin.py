@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -77,7 +78,7 @@ class Web(Plugin[WebConfig]):
             await runner.cleanup()
             raise ConfigProblemError(
                 f"plugins.{self._ctx.name}.port: cannot listen on {host}:{port} "
-                f"({error.strerror}); stop what uses it, or choose another port"
+                f"({os.strerror(error.errno or 0)}); stop what uses it, or choose another port"
             ) from None
 
     async def stop(self) -> None:
