@@ -9,9 +9,17 @@ const pageBytes = 4096;
 const running = new Set();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.on(signal, () => {
-    for (const pid of running) process.kill(-pid, "SIGKILL");
+    for (const pid of running) killGroup(pid);
     process.exit(130);
   });
+}
+
+function killGroup(pid) {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has just ended.
+  }
 }
 
 /** A process and all that it started, directly or not. Empty where the system has no /proc. */
@@ -50,9 +58,9 @@ export function runBounded(command, args, { seconds, megabytes, ...options }) {
     let ended = null;
     const elapsed = () => (Date.now() - startedAt) / 1000;
     const end = (reason) => {
-      if (ended !== null) return;
+      if (ended !== null || !running.has(child.pid)) return;
       ended = reason;
-      process.kill(-child.pid, "SIGKILL");
+      killGroup(child.pid);
     };
     const watch = setInterval(() => {
       const bytes = family(child.pid).reduce((sum, pid) => sum + residentBytes(pid), 0);

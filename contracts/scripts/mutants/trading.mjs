@@ -49,6 +49,7 @@ export const trading = [
     file: "Placing.sol",
     from: "order.expiry > highest)",
     to: "order.expiry >= highest)",
+    test: "Place",
   },
   {
     name: "a trader at the limit of strikes may go on",
@@ -67,6 +68,7 @@ export const trading = [
     file: "Placing.sol",
     from: " || order.qty > highest)",
     to: ")",
+    test: "Place",
   },
   {
     name: "a price wraps around its 24 bits",
@@ -85,6 +87,7 @@ export const trading = [
     file: "Placing.sol",
     from: "order.price <= last + distance",
     to: "order.price < last + distance",
+    test: "Place",
   },
   {
     name: "order ids begin anew after the last",
