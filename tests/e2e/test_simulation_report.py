@@ -29,12 +29,12 @@ plugins:
 
 @pytest.fixture(scope="module")
 def report_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A report of two hours of a street."""
+    """A report of an hour of a street."""
     folder = tmp_path_factory.mktemp("report")
     (folder / "hub.yaml").write_text(STREET)
     out = folder / "out"
     with pytest.raises(SystemExit) as ended:
-        main(["simulate", "-c", str(folder / "hub.yaml"), "--hours", "2", "--report", str(out)])
+        main(["simulate", "-c", str(folder / "hub.yaml"), "--hours", "1", "--report", str(out)])
     assert ended.value.code == 0
     return (out / "report.html").as_uri()
 

@@ -79,11 +79,14 @@ def test_addresses_become_houses_and_penalties_find_the_other_side():
     log.scheduled("m", 5, ("a", "b"), 1.0, 2.0)
     log.settled("m", 5, 60, 1)
     log.penalised(3.0, "m", "0xb", 4)
+    log.penalised(3.0, "m", "0xa", 5)
     log.penalised(3.0, "m", "0xstranger", 4)
     log.name_houses()
     found = log.trades["m", 5]
     assert (found.buyer, found.seller, found.state) == ("a", "b", "short")
-    assert [(p.payer, p.receiver) for p in log.penalties] == [("b", "a"), ("0xstranger", None)]
+    assert [(p.payer, p.receiver) for p in log.penalties] == [
+        ("b", "a"), ("a", "b"), ("0xstranger", None),
+    ]  # fmt: skip
     log.expired("m", 5)
     log.settled("m", 404, 1, 1)  # a trade from before the run
     assert found.state == "expired"

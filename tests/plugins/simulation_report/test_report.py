@@ -26,9 +26,9 @@ plugins:
     load_scale: 0.6
     time_of_day: "11:00"
     events:
-      - {{after: 60m, target: house/house1, action: open_service}}
-      - {{after: 75m, target: house/house1, action: close_service}}
-      - {{after: 80m, target: grid/grid/regulator/reg_a, action: set_tap, args: {{tap: 5}}}}
+      - {{after: 20m, target: house/house1, action: open_service}}
+      - {{after: 35m, target: house/house1, action: close_service}}
+      - {{after: 40m, target: grid/grid/regulator/reg_a, action: set_tap, args: {{tap: 5}}}}
   sim_meters: {{use: simulated_meters, broker: "mqtt://127.0.0.1:1883"}}
   meters: {{use: smart_meter_mqtt, broker: "mqtt://127.0.0.1:1883", preset: tasmota}}
   market: {{use: chain_auction, match_every: 10s, window: 15s, lead: 5s}}
@@ -41,7 +41,7 @@ def simulate(folder: Path, *options: str) -> None:
     street = folder / "street.yaml"
     street.write_text(STREET)
     with pytest.raises(SystemExit) as ended:
-        main(["simulate", "--config", str(street), "--hours", "2", *options])
+        main(["simulate", "--config", str(street), "--hours", "1", *options])
     assert ended.value.code == 0
 
 
@@ -105,7 +105,7 @@ def test_intervals_add_up_to_houses_and_houses_to_groups(runs: tuple[Path, Path]
     houses, intervals = rows(runs[0], "houses"), rows(runs[0], "intervals")
     groups = {row["group"]: row for row in rows(runs[0], "groups")}
     assert set(groups) == {"Homes", "All customers"}
-    assert len(intervals) == 24 * 3  # five minutes each, for two hours
+    assert len(intervals) == 12 * 3  # five minutes each, for an hour
 
     def mwh(found: list[dict[str, str]], key: str) -> int:
         return sum(round(float(row[key]) * 1000) for row in found)
@@ -134,10 +134,10 @@ def test_rounds_taps_and_alarms_are_told(report: dict, result: dict):
     assert len(tables["trades"]) == len(result["trades"])
     (tap,) = tables["taps"]
     assert (tap["regulator"], tap["after"], tap["by"]) == ("reg_a", 5, "operator")
-    assert tap["time"] == "2026-06-21T12:20:00"
+    assert tap["time"] == "2026-06-21T11:40:00"
     (alarm,) = [alarm for alarm in tables["alarms"] if alarm["kind"] == "outage"]
     assert alarm["subject"] == "house1"
-    assert alarm["raised"].startswith("2026-06-21T12:0")
+    assert alarm["raised"].startswith("2026-06-21T11:2")
     assert alarm["duration_s"] == pytest.approx(900, abs=120)
     house1 = tables["houses"][0]
     assert house1["dead_s"] == pytest.approx(900, abs=60)
@@ -203,7 +203,7 @@ def test_names_are_text_on_the_page(page: str):
 
 
 def test_the_page_says_what_was_simulated_and_nothing_of_the_machine(page: str, report: dict):
-    for fact in ("street.yaml", "2 hours", report["run"]["fingerprint"][:16], "Definitions"):
+    for fact in ("street.yaml", "1 hour", report["run"]["fingerprint"][:16], "Definitions"):
         assert fact in page
     assert str(FEEDER.parent) not in page
     assert report["run"]["version"]
