@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -58,17 +58,16 @@ def test_what_one_house_does_not_tell_is_unknown_for_the_group_but_not_for_the_o
     assert balance(both.of([0])).consumed == 6
 
 
-ENERGY = arrays(np.int64, (4, 3), elements=st.integers(0, 10**12))
+ENERGY = arrays(np.int64, (3, 2), elements=st.integers(0, 10**12))
 
 
-@settings(max_examples=50)
 @given(ENERGY, ENERGY, ENERGY, ENERGY, ENERGY)
 def test_houses_add_up_to_the_group_and_energy_is_conserved(
     imported, exported, produced, charged, discharged
 ):
-    all_of = Flows(imported, exported, produced, charged, discharged, np.ones(3, dtype=bool))
+    all_of = Flows(imported, exported, produced, charged, discharged, np.ones(2, dtype=bool))
     group = balance(all_of)
-    houses = [balance(all_of.of([h])) for h in range(3)]
+    houses = [balance(all_of.of([h])) for h in range(2)]
     for name in ("imported", "exported", "produced", "charged", "discharged", "consumed"):
         assert sum(getattr(house, name) for house in houses) == getattr(group, name), name
     assert group.imported - group.from_grid == group.exported - group.to_grid == group.shared
