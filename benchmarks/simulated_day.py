@@ -13,16 +13,19 @@ and 1,000 houses at 60 s ticks, without meters and without any power flow. With 
 says where the time of the loop goes; profiling itself about doubles it. Prints a table and, last,
 one JSON line.
 
-Reached, in CPU seconds, on two cores shared with 6 to 9 other busy processes, on which the same
-work costs 1.2 to 3 times what it costs alone, so compare ratios:
+Reached, in CPU seconds, on two cores shared with 6 to 9 other busy processes. The same work costs
+1.2 to 3 times there what it costs alone; a loop of plain Python beside each run says how much:
 
-    houses  hours   before    now   memory
-        12      6      4.9    2.0  110 MiB
-       100      3     12.5    3.8  120 MiB
-     1,000    0.5        -   18.0  193 MiB   (at 3 times the cost; at 17 hours: 240 MiB)
+    houses  hours   before    now   times as dear   memory
+        12      6      4.9    2.0       1.2         110 MiB
+       100      3     12.5    3.8       1.2         120 MiB
+        12     24     23.5   18.1        3          116 MiB
+       100     24        -   97.1        3          134 MiB
+     1,000    0.5        -   18.0        3          193 MiB, at 20 hours 290
 
-A day of 1,000 houses is 14 million readings in 1.4 million payloads that are written and read, and
-120,000 messages of the market. By these figures it takes about 200 s of CPU alone on the machine.
+"Before" was measured on a quiet machine. By these figures a day takes about 6, 30 and 200 s of CPU
+on the machine alone; that is to be measured when it is. A day of 1,000 houses is 14 million
+readings in 1.4 million payloads that are written and read, and 120,000 messages of the market.
 Where the loop's time goes (percent, profiled):
 
     houses                         12  100
