@@ -19,6 +19,7 @@ from pyrevm import EVM, BlockEnv, CfgEnv, Env
 
 HARDFORK = "PRAGUE"
 GENESIS_SECONDS = 1_800_000_000
+PLAIN = re.compile(r"uint\d+|bool|address|bytes32")
 FORTUNE_WEI = 10**30
 """What every account of the test starts with."""
 
@@ -52,6 +53,31 @@ def abi_type(parameter: dict[str, Any]) -> str:
 def signature(entry: dict[str, Any]) -> str:
     """`name(type,type)` of an ABI entry."""
     return f"{entry['name']}({','.join(abi_type(p) for p in entry['inputs'])})"
+
+
+def decode_static(types: list[str], data: bytes) -> tuple[Any, ...] | None:
+    """Results of plain words, or of one tuple of them; None for anything else.
+
+    Orders, trades and balances are read by the ten thousands; this takes a tenth of the time.
+    """
+    is_tuple = len(types) == 1 and types[0].startswith("(") and types[0].endswith(")")
+    kinds = types[0][1:-1].split(",") if is_tuple else types
+    if len(data) != 32 * len(kinds) or not all(PLAIN.fullmatch(kind) for kind in kinds):
+        return None
+    words = [data[at : at + 32] for at in range(0, len(data), 32)]
+    values = tuple(_plain(kind, word) for kind, word in zip(kinds, words, strict=True))
+    return (values,) if is_tuple else values
+
+
+def _plain(kind: str, word: bytes) -> Any:
+    if kind == "bytes32":
+        return word
+    number = int.from_bytes(word, "big")
+    bits = {"bool": 1, "address": 160}.get(kind) or int(kind.removeprefix("uint"))
+    assert number < 2**bits, f"{number} is no {kind}"
+    if kind == "bool":
+        return number == 1
+    return f"0x{number:040x}" if kind == "address" else number
 
 
 class Chain:
@@ -132,7 +158,7 @@ class Contract:
             raise self._reverted(refusal) from refusal
         finally:
             evm.reset_transient_storage()
-        results = decode(outputs, bytes(output))
+        results = decode_static(outputs, bytes(output)) or decode(outputs, bytes(output))
         assert evm.result is not None
         return results, [self._event(log) for log in evm.result.logs]
 

@@ -75,7 +75,7 @@ def run(seed: int, operations: list[Operation]) -> Counter[str]:
         except Mismatch as mismatch:
             mismatch.add_note(f"in operation {at} of {len(operations)}: {operation}")
             raise
-    market.do_check()
+    market.do_check(whole=True)
     market.leave()
     return market.reached
 
