@@ -74,6 +74,15 @@ class Config(PluginConfig):
             return {device: device for device in self.devices}
         return {name: name for name in [*(h.device(i) for i, h in houses.items()), HEAD]}
 
+    def single_phase(self, houses: Mapping[str, House], preset: Preset) -> frozenset[str]:
+        """Return the meters of one-phase houses, if this make tells the phases apart: what hangs
+        on their first terminal is the house's only phase, whichever of the feeder's that is.
+        """
+        fields = (field for topic in preset.topics for field in topic.fields)
+        if not any(field.quantity.endswith("_a") for field in fields):
+            return frozenset()
+        return frozenset(h.device(i) for i, h in houses.items() if len(h.phases) == 1)
+
     def read_preset(self, base_dir: Path) -> Preset:
         """Return the field map with the overrides in it; PresetError if there is none."""
         preset = self.map or load_preset(self._preset_path(base_dir))

@@ -45,12 +45,16 @@ class Counts:
 
 @dataclass(slots=True)
 class Device:
-    """One meter, by its name in the hub. `max_power_w` is the most it can count, in hub time."""
+    """One meter, by its name in the hub. `max_power_w` is the most it can count, in hub time.
+
+    With `single_phase` its first conductor is the only one: what it calls `voltage_a` is `voltage`.
+    """
 
     name: str
     preset: Preset
     zone: tzinfo
     max_power_w: float
+    single_phase: bool = False
     counters: dict[str, Counter] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     heard_at: datetime | None = None
@@ -161,6 +165,8 @@ class Device:
                 counted_mwh[value.quantity] = round(number * 1000)
             else:
                 found[value.quantity] = float(number)
+        if self.single_phase:
+            found = {quantity.removesuffix("_a"): number for quantity, number in found.items()}
         uncertain: list[Report] = []
         for quantity, raw_mwh in counted_mwh.items():
             total_mwh, certain = self._count(quantity, raw_mwh, at)

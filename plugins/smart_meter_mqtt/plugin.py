@@ -110,7 +110,11 @@ class SmartMeterMqtt(Plugin[Config]):
         # What one second of hub time can carry grows with the time lapse of a simulated feeder.
         max_power_w = self.config.max_power_w * self.ctx.time_lapse
         zone = ZoneInfo(self.config.timezone)
-        devices = {name: Device(name, preset, zone, max_power_w) for name in names}
+        single_phase = self.config.single_phase(self.ctx.houses, preset)
+        devices = {
+            name: Device(name, preset, zone, max_power_w, single_phase=name in single_phase)
+            for name in names
+        }
         if not self.ctx.virtual:
             await self.ctx.history.create(TABLES)
             saved = await self.ctx.history.run(lambda c: load_counters(c, self.ctx.name))

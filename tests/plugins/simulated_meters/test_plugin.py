@@ -232,7 +232,7 @@ def test_makes_can_be_mixed_and_dsmr_stands_alone(tmp_path: Path):
     messages = simulate(tmp_path, text, ten_seconds)
     assert readings(messages, "park", "power")[-1].value == -12_000
     assert readings(messages, "house1", "power")[-1].value == 1200
-    assert readings(messages, "house1", "voltage_a")[-1].value == 240
+    assert readings(messages, "house1", "voltage")[-1].value == 240
     with pytest.raises(ConfigError, match="expected 'devices' with one name, such as"):
         simulate(tmp_path, yaml(preset="dsmr"), ten_seconds)
 

@@ -138,6 +138,16 @@ def test_parts_are_added_up_once_all_came_anew():
     assert say("electricity_delivered_2", b"500.25") == [1_500_750.0]
 
 
+@pytest.mark.parametrize(("single_phase", "quantity"), [(True, "voltage"), (False, "voltage_a")])
+def test_the_first_conductor_of_a_one_phase_house_is_its_only_one(
+    single_phase: bool, quantity: str
+):
+    device = Device("house1", preset("dsmr"), UTC, 100_000.0, single_phase=single_phase)
+    (topic,) = (each for each in device.preset.topics if each.topic.endswith("voltage_l1"))
+    (report,) = device.receive(topic, b"231.4", NOW, retained=False)
+    assert (report.quantities, report.values) == ((quantity,), (231.4,))
+
+
 def test_what_is_unusable_is_counted_and_logged_once_a_minute():
     device = meter()
     for second in range(90):
