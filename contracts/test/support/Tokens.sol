@@ -69,6 +69,7 @@ contract RefusingToken is GoodToken {
 contract CallingToken is GoodToken {
     address private _target;
     bytes private _call;
+    bool private _calling;
     bool public reentered;
 
     function arm(address target, bytes calldata call_) external {
@@ -78,8 +79,11 @@ contract CallingToken is GoodToken {
 
     function _update(address from, address to, uint256 amount) internal override {
         super._update(from, to, amount);
-        if (_target == address(0) || from == address(0)) return;
+        // Once is enough to show it; again and again would only end the test runner's stack.
+        if (_target == address(0) || from == address(0) || _calling) return;
+        _calling = true;
         (bool ok,) = _target.call(_call);
+        _calling = false;
         reentered = reentered || ok;
     }
 }
@@ -89,6 +93,7 @@ contract Receiver {
     IEnergyDoubleAuction private immutable _market;
     bytes private _call;
     bool private _reverts;
+    bool private _calling;
     bool public reentered;
     bytes public answer;
 
@@ -113,8 +118,10 @@ contract Receiver {
 
     receive() external payable {
         if (_reverts) revert("no thanks");
-        if (_call.length == 0) return;
+        if (_call.length == 0 || _calling) return;
+        _calling = true;
         (reentered, answer) = address(_market).call(_call);
+        _calling = false;
     }
 }
 
