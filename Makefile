@@ -68,8 +68,10 @@ test-python: setup-test ## Run the Python and browser tests; ARGS are passed to 
 	@$(BIN)/python -m pytest $(WORKERS) --cov --cov-report=term $(ARGS)
 
 .PHONY: test-contracts
-test-contracts: $(CONTRACT) ## Run the contract's own tests
+test-contracts: $(CONTRACT) ## Run the contract's own tests; hold its gas and branch coverage against their limits
 	@cd contracts && npm test --silent
+	@cd contracts && npm run gas --silent
+	@cd contracts && npm run coverage --silent
 
 .PHONY: test-long
 test-long: setup-test ## Run the tests that take minutes, too, with many more generated examples
