@@ -195,7 +195,9 @@ async function work(queue, copy) {
         if (finder === null) escaped.add(mutant);
         else keep(key, finder);
       } catch (error) {
-        throw new Error(`${mutant.name}: ${error.message}`, { cause: error });
+        // One that cannot be planted or run is no reason to lose the others.
+        broken.push(mutant.name);
+        process.stderr.write(`${mutant.name}: ${error.message}\n`);
       } finally {
         restore(copy, mutant);
       }
@@ -207,6 +209,9 @@ async function work(queue, copy) {
 
 /** Mutants that were hunted now and not found; of others without a finder nothing is known. */
 const escaped = new Set();
+
+/** Names of mutants that could not be hunted, because they do not compile or the tests do not run. */
+const broken = [];
 
 function lineOf(mutant) {
   const finder = found[keyOf(mutant)] ?? (escaped.has(mutant) ? "**nothing**" : "not run yet");
@@ -238,6 +243,8 @@ const queue = [...chosen];
 await Promise.all(copies.map((copy) => work(queue, copy)));
 
 const minutes = ((Date.now() - startedAt) / 60_000).toFixed(1);
-process.stdout.write(`${chosen.length - escaped.size} of ${chosen.length} found, in ${minutes} minutes\n`);
+const count = chosen.length - escaped.size - broken.length;
+process.stdout.write(`${count} of ${chosen.length} found, in ${minutes} minutes\n`);
+if (broken.length > 0) process.stdout.write(`not hunted, see above: ${broken.join("; ")}\n`);
 if (words.length === 0) writeTable();
-process.exit(escaped.size === 0 ? 0 : 1);
+process.exit(escaped.size + broken.length === 0 ? 0 : 1);

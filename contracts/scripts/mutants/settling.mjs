@@ -69,8 +69,8 @@ export const settling = [
   {
     name: "the pricing mode is read when a trade is settled",
     file: "Trades.sol",
-    from: "(pair.roundWord >> 112) & 0xff ==",
-    to: "uint256(_params.pricingMode) ==",
+    from: "internal pure returns (uint256) {\n        if ((pair.roundWord >> 112) & 0xff ==",
+    to: "internal view returns (uint256) {\n        if (uint256(_params.pricingMode) ==",
   },
   {
     name: "a trade cannot be settled at its deadline",

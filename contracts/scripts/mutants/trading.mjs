@@ -232,7 +232,7 @@ export const trading = [
     file: "libraries/Ledger.sol",
     from: "if (known >> _STRIKE_SHIFT != MAX_STRIKES) ",
     to: "",
-    test: "Settle",
+    test: "Libraries",
   },
   {
     name: "a nonce is lowered",
