@@ -6,6 +6,7 @@ that memory is its own, too.
 
     python benchmarks/simulated_day.py                  # 12 and 100 houses
     python benchmarks/simulated_day.py --houses 1000
+    python benchmarks/simulated_day.py --houses 12 --market chain
     python benchmarks/simulated_day.py --houses 100 --hours 6 --profile
 
 Anchor: gsy-e, a simulator of the same kind, takes 14.6 s, 113 s and an estimated 850 s for 12, 100
@@ -13,19 +14,16 @@ and 1,000 houses at 60 s ticks, without meters and without any power flow. With 
 says where the time of the loop goes; profiling itself about doubles it. Prints a table and, last,
 one JSON line.
 
-Reached, in CPU seconds, on two cores shared with 6 to 9 other busy processes. The same work costs
-1.2 to 3 times there what it costs alone; a loop of plain Python beside each run says how much:
+Reached on two cores, of which another program kept one busy; "before" is the hub of the day before,
+measured in the same minute:
 
-    houses  hours   before    now   times as dear   memory
-        12      6      4.9    2.0       1.2         110 MiB
-       100      3     12.5    3.8       1.2         120 MiB
-        12     24     23.5   18.1        3          116 MiB
-       100     24        -   97.1        3          134 MiB
-     1,000    0.5        -   18.0        3          193 MiB, at 20 hours 290
+    houses   wall s   CPU s   of it the loop   memory     before: wall s   CPU s
+        12      7.6     6.4            4.3     116 MiB              18.1    15.4
+       100     29.6    26.3           18.6     134 MiB
+     1,000    318     260            194       297 MiB    two other programs at work
 
-"Before" was measured on a quiet machine. By these figures a day takes about 6, 30 and 200 s of CPU
-on the machine alone; that is to be measured when it is. A day of 1,000 houses is 14 million
-readings in 1.4 million payloads that are written and read, and 120,000 messages of the market.
+A day of 1,000 houses is 11.5 million readings in 1.4 million payloads that are written and read.
+
 Where the loop's time goes (percent, profiled):
 
     houses                         12  100
@@ -74,7 +72,7 @@ plugins:
   twin: {{use: opendss_grid/opendss_twin, feeder: {feeder}, load_scale: 0.6}}
   sim_meters: {{use: simulated_meters, broker: "mqtt://127.0.0.1:1883"}}
   meters: {{use: smart_meter_mqtt, broker: "mqtt://127.0.0.1:1883", preset: tasmota}}
-  market: {{use: chain_auction, match_every: 15s, window: 15s, lead: 5s}}
+  market: {{use: chain_auction, backend: {backend}, match_every: 15s, window: 15s, lead: 5s}}
   traders: {{use: house_trader}}
   faults: {{use: fault_detector}}
   taps: {{use: tap_controller}}
@@ -83,7 +81,7 @@ plugins:
 """
 
 
-def hub_yaml(count: int) -> str:
+def hub_yaml(count: int, backend: str = "twin") -> str:
     """Return a hub with so many houses: every second one with PV, every third with a battery."""
     houses = []
     for number in range(count):
@@ -93,15 +91,15 @@ def hub_yaml(count: int) -> str:
         if number % 3 == 0:
             devices += ", battery: {kwh: 10, kw: 5}"
         houses.append(f'  h{number}: {{bus: "{BUSES[number % len(BUSES)]}", {devices}}}')
-    return HUB.format(houses="\n".join(houses), feeder=FEEDER)
+    return HUB.format(houses="\n".join(houses), feeder=FEEDER, backend=backend)
 
 
-def run(count: int, hours: float, *, profile: bool) -> dict[str, object]:
+def run(count: int, hours: float, backend: str, *, profile: bool) -> dict[str, object]:
     """Simulate in this process and return what it took."""
     profiler = cProfile.Profile()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "hub.yaml"
-        path.write_text(hub_yaml(count))
+        path.write_text(hub_yaml(count, backend))
         loader = Loader(path.parent)
         config = load(path, loader.resolve, known_types=loader.known_types())
         cpu, loop_cpu = time.process_time(), time.thread_time()
@@ -114,6 +112,7 @@ def run(count: int, hours: float, *, profile: bool) -> dict[str, object]:
     bad = {n: p for n, p in report["plugins"].items() if p["state"] != "ONLINE" or p["errors"]}
     return {
         "houses": count,
+        "market": backend,
         "hours": hours,
         "wall_s": round(result.wall_s, 2),
         "cpu_s": round(cpu, 2),
@@ -169,20 +168,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--houses", type=int, nargs="+", default=[12, 100])
     parser.add_argument("--hours", type=float, default=24.0)
+    parser.add_argument(
+        "--market", choices=("twin", "chain"), default="twin", help="Python twin or embedded chain"
+    )
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(run(options.houses[0], options.hours, profile=options.profile)))
+        size, market = options.houses[0], options.market
+        print(json.dumps(run(size, options.hours, market, profile=options.profile)))
         return
     results = []
     for count in options.houses:
         command = [sys.executable, __file__, "--one", "--houses", str(count)]
+        command += ["--market", options.market]
         command += ["--hours", str(options.hours), *(["--profile"] * options.profile)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         results.append(json.loads(done.stdout.splitlines()[-1]))
-    heads = ("houses", "hours", "wall_s", "cpu_s", "loop_cpu_s", "memory_mib", "power_flows")
-    heads += ("readings", "orders", "trades", "settled", "lowest_pu", "highest_pu")
+    heads = ("houses", "market", "hours", "wall_s", "cpu_s", "loop_cpu_s", "memory_mib")
+    heads += ("power_flows", "readings", "orders", "trades", "settled", "lowest_pu", "highest_pu")
     print("".join(f"{head:>12}" for head in heads))
     for row in results:
         print("".join(f"{row[head]:>12}" for head in heads))
