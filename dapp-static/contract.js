@@ -69,8 +69,23 @@ export class MarketContract {
     // A quiet development chain makes no blocks, so its last one may be old.
     const now = Math.max(block.timestamp, Math.floor(Date.now() / 1000));
     const expiry = BigInt(now + Math.min(ttl, this.info.order_ttl_s - 60));
-    const value = escrow > credit ? escrow - credit : 0n;
-    return this._send(isBid ? "placeBid" : "placeAsk", [price, qty, expiry], { value }, checked);
+    let works = false;
+    /** @param {bigint} known the credit, wei; what the escrow takes beyond it is sent along */
+    const send = (known) => {
+      const value = escrow > known ? escrow - known : 0n;
+      return this._send(isBid ? "placeBid" : "placeAsk", [price, qty, expiry], { value }, () => {
+        works = true;
+        checked();
+      });
+    };
+    try {
+      return await send(credit);
+    } catch (refusal) {
+      // A hub that holds the same key may have spent or withdrawn credit since it was asked for.
+      const left = works ? credit : await this._contract.balanceOf(this.session.account).catch(() => credit);
+      if (left >= credit) throw refusal;
+      return send(left);
+    }
   }
 
   /** @param {bigint} orderId @param {() => void} checked */
