@@ -26,6 +26,7 @@ async function devProvider(info) {
     staticNetwork: true,
     polling: true,
     pollingInterval: 1000,
+    cacheTimeout: -1,
   });
   const answered = Number(await provider.send("eth_chainId", []));
   if (answered !== DEV_CHAIN_ID)

@@ -78,7 +78,9 @@ export class Session {
       this.disconnect();
       return;
     }
-    this.provider = new BrowserProvider(/** @type {any} */ (wallet.provider), "any");
+    // Nothing is answered from a cache: credit that was true 250 ms ago may be spent by now.
+    const uncached = { cacheTimeout: -1 };
+    this.provider = new BrowserProvider(/** @type {any} */ (wallet.provider), "any", uncached);
     const network = await this.provider.getNetwork();
     if (this._wallet !== wallet) return;
     this.chainId = Number(network.chainId);

@@ -4,6 +4,7 @@ import re
 
 import aiohttp
 import pytest
+from eth_utils.crypto import keccak
 from playwright.async_api import Page, expect
 
 from tests.e2e.hub_site import HubSite
@@ -100,9 +101,52 @@ async def test_a_transaction_survives_a_reload_and_an_order_can_be_cancelled(ope
     await expect(page.locator("#credit .total dd")).to_have_text("0 ETH")
 
 
-async def test_declining_is_no_error(open_dapp):
-    # Of an account without trades: what those give back comes, and is withdrawn, meanwhile.
+async def test_credit_that_goes_while_an_order_is_placed_is_paid_by_the_wallet(
+    open_dapp, site: HubSite
+):
+    """As when the hub, which holds the same key, withdraws what a trade has given back."""
     page, _ = await open_dapp("house3")
+    await connect(page)
+    await fill(page, "buy", "1", "0.00002")
+    await page.get_by_role("button", name="Bid for 1 kWh").click()
+    await page.get_by_role("button", name=re.compile("Cancel order")).click()
+    await expect(page.locator("#credit .total")).to_contain_text("0.000022 ETH")
+    await fill(page, "buy", "2", "0.00002")
+    contract = (await site.ask("market/info"))["contract"]
+    account = (await addresses(site))["house3"]
+    await page.evaluate(
+        """([to, from, balanceOf, accountOf, withdraw]) => {
+          const withdrawAll = async (ask) => {
+            const id = await ask("eth_call", [{to, data: accountOf}, "latest"]);
+            await ask("eth_sendTransaction", [{from, to, data: withdraw + id.slice(2)}]);
+          };
+          testWallet.meanwhile = [balanceOf, withdrawAll];
+          document.querySelector("#place").click();
+        }""",
+        [
+            contract,
+            account,
+            _call_data("balanceOf(address)"),
+            _call_data("accountOf(address)", account),
+            _call_data("withdraw(uint256)"),
+        ],
+    )
+    await expect(page.locator("#orders tbody tr").first).to_contain_text("2 kWh")
+    await expect(page.locator("#orders tbody tr").first).to_contain_text("open")
+    await expect(page.locator("#credit .total dd")).to_have_text("0 ETH")
+    await page.get_by_role("button", name=re.compile("Cancel order")).first.click()
+    await page.get_by_role("button", name="Withdraw the credit").click()
+    await expect(page.locator("#credit .total dd")).to_have_text("0 ETH")
+
+
+def _call_data(signature: str, argument: str = "") -> str:
+    """Return what calls a function of the contract; `argument` is one word in hex, or left out."""
+    word = argument.removeprefix("0x").zfill(64) if argument else ""
+    return "0x" + keccak(text=signature)[:4].hex() + word
+
+
+async def test_declining_is_no_error(open_dapp):
+    page, _ = await open_dapp("house1")
     await connect(page)
     await fill(page, "buy", "2", "0.00002")
     await page.evaluate("testWallet.reject = true")

@@ -6,13 +6,14 @@ A real wallet is no page and reaches the node itself; this one goes through the 
 import json
 
 #: Speaks EIP-1193 and signs with accounts that the node has unlocked. `window.testWallet` steers
-#: it: `reject` makes it decline, `chain` is the chain it is on, `known` those it has been told of.
+#: it: `reject` makes it decline, `chain` is the chain it is on, `known` those it has been told of,
+#: `meanwhile` is done once, as soon as a call whose data starts with `[0]` has been answered.
 _WALLET = """
 (() => {
   const settings = %s;
   const listeners = {};
   const wallet = window.testWallet = {
-    calls: [], reject: false, accounts: settings.accounts,
+    calls: [], reject: false, meanwhile: null, accounts: settings.accounts,
     chain: settings.chain, known: [settings.chain],
     connected: sessionStorage.getItem("test-wallet-connected") === "yes",
     emit(event, value) { (listeners[event] ?? []).forEach((listener) => listener(value)); },
@@ -53,7 +54,13 @@ _WALLET = """
   const provider = {
     async request({method, params = []}) {
       wallet.calls.push(method);
-      return method in own ? own[method](params) : forward(method, params);
+      const answer = await (method in own ? own[method](params) : forward(method, params));
+      const [start, work] = wallet.meanwhile ?? [];
+      if (method === "eth_call" && start && params[0].data.startsWith(start)) {
+        wallet.meanwhile = null;
+        await work(forward);
+      }
+      return answer;
     },
     on(event, listener) { (listeners[event] ??= []).push(listener); },
     removeListener(event, listener) {
