@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -190,6 +190,8 @@ def _remove(scheduled: Any) -> None:
 class VirtualScheduler(Scheduler):
     """Fires jobs in virtual time: in order of time, then of registration, each one's consequences
     settled before the next job starts.
+
+    The loop asks for the next job whenever nothing is ready (`hub.virtual.Jobs`).
     """
 
     def __init__(self, clock: Clock, loop: VirtualLoop) -> None:
@@ -197,8 +199,6 @@ class VirtualScheduler(Scheduler):
         self._loop = loop
         self._due: list[tuple[datetime, int, Job]] = []
         self._order = itertools.count()
-        self._added = asyncio.Event()
-        self._driver: asyncio.Task[None] | None = None
         self._runs: set[asyncio.Task[None]] = set()
 
     def add(
@@ -209,7 +209,6 @@ class VirtualScheduler(Scheduler):
             heapq.heappush(self._due, (self._clock.now(), next(self._order), job))
         else:
             self._push(job, next(self._order), None)
-        self._added.set()
         return job
 
     def _push(self, job: Job, order: int, fired: datetime | None) -> None:
@@ -218,37 +217,35 @@ class VirtualScheduler(Scheduler):
             heapq.heappush(self._due, (when, order, job))
 
     def start(self) -> None:
-        self._driver = self._loop.create_task(self._drive(), name="scheduler")
-        self._driver.add_done_callback(_tell_failure)
+        self._loop.start_jobs_of(self)
 
-    async def _drive(self) -> None:
-        while True:
-            self._added.clear()
-            wait_s = (self._due[0][0] - self._clock.now()).total_seconds() if self._due else None
-            if wait_s is None or wait_s > 0:
-                # A job added meanwhile may be due sooner.
-                try:
-                    async with asyncio.timeout(wait_s):
-                        await self._added.wait()
-                except TimeoutError:
-                    pass
-                continue
-            when, order, job = heapq.heappop(self._due)
-            if job.cancelled:
-                continue
-            task = self._loop.create_task(job.run(), name=f"job:{job.name}")
-            self._runs.add(task)
-            task.add_done_callback(self._runs.discard)
-            await self._loop.idle()
+    def wait_s(self) -> float | None:
+        """Return how long the next job has to wait; None if there is none."""
+        due = self._due
+        while due and due[0][2].cancelled:
+            heapq.heappop(due)
+        return (due[0][0] - self._clock.now()).total_seconds() if due else None
+
+    def start_due(self) -> None:
+        """Start the next job, which is due."""
+        when, order, job = heapq.heappop(self._due)
+        self._runs.add(self._loop.create_task(self._run(job), name=f"job:{job.name}"))
+        try:
             self._push(job, order, when)
+        except Exception as error:
+            self._loop.start_jobs_of(None)
+            log.critical("no job runs any more: the scheduler failed", exc_info=error)
+
+    async def _run(self, job: Job) -> None:
+        try:
+            await job.run()
+        finally:
+            # Not by a callback: that would cost a turn of the loop for every job.
+            self._runs.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def stop(self) -> None:
-        tasks = [*self._runs, *([self._driver] if self._driver else [])]
+        self._loop.start_jobs_of(None)
+        tasks = tuple(self._runs)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _tell_failure(driver: asyncio.Task[None]) -> None:
-    if not driver.cancelled() and driver.exception() is not None:
-        log.critical("no job runs any more: the scheduler failed", exc_info=driver.exception())

@@ -4,6 +4,9 @@ Everything that waits by the loop (`asyncio.sleep`, `asyncio.timeout`, `call_lat
 and as fast as the machine can. Work outside the loop holds the clock: threads started through
 `run_in_executor`, and whatever is wrapped in `outside()`. With no such work the order of events
 depends on the program alone, so two runs are the same.
+
+Jobs are the loop's own business: the moment that nothing is ready is the moment to start the next
+one, so no task and no timer has to wait for it.
 """
 
 from __future__ import annotations
@@ -13,7 +16,25 @@ import selectors
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
+
+
+class Jobs(Protocol):
+    """What is to be started at certain times, each when all before it has settled."""
+
+    def wait_s(self) -> float | None:
+        """Return how long the next job has to wait, 0 or less if it is due; None without one."""
+
+    def start_due(self) -> None:
+        """Start the next job if it is due. Must not raise."""
+
+
+class _NoJobs:
+    def wait_s(self) -> float | None:
+        return None
+
+    def start_due(self) -> None:
+        return
 
 
 class _Jump(selectors.BaseSelector):
@@ -23,7 +44,8 @@ class _Jump(selectors.BaseSelector):
         self._selector = selectors.DefaultSelector()
         self.jumped_s = 0.0
         self.outside = 0
-        self.idle: Callable[[], bool] = lambda: False
+        self.jobs: Jobs = _NoJobs()
+        self.wake_idle: Callable[[bool], bool] = lambda _: False
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
@@ -33,12 +55,22 @@ class _Jump(selectors.BaseSelector):
         if self.outside:
             return self._selector.select(None)
         ready = self._selector.select(0)
-        if ready or self.idle():
+        if ready:
             return ready
-        if timeout is None:
-            # No timer and nothing outside: only a signal or another thread can go on.
+        wait_s = self.jobs.wait_s()
+        due = wait_s is not None and wait_s <= 0
+        if self.wake_idle(due):
+            return ready
+        if due:
+            self.jobs.start_due()
+        elif wait_s is not None and (timeout is None or wait_s < timeout):
+            # What timers of that moment set off has settled, too, before the first job starts.
+            self.jumped_s += wait_s
+        elif timeout is not None:
+            self.jumped_s += timeout
+        else:
+            # No job, no timer and nothing outside: only a signal or another thread can go on.
             return self._selector.select(None)
-        self.jumped_s += timeout
         return ready
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -64,19 +96,30 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._jump = _Jump()
         super().__init__(self._jump)
         self._idle_waiters: list[asyncio.Future[None]] = []
-        self._jump.idle = self._wake_idle
+        #: Those among them whose job has been started.
+        self._settling: list[asyncio.Future[None]] = []
+        self._jump.wake_idle = self._wake_idle
 
     def time(self) -> float:
         return self._jump.jumped_s
 
+    def start_jobs_of(self, jobs: Jobs | None) -> None:
+        """Start these jobs from now on, or none any more."""
+        self._jump.jobs = _NoJobs() if jobs is None else jobs
+
     async def idle(self) -> None:
-        """Wait until nothing is left to do at this instant."""
+        """Wait until what is under way has settled, and if jobs are due, the next one with it."""
         waiter: asyncio.Future[None] = self.create_future()
         self._idle_waiters.append(waiter)
         await waiter
 
-    def _wake_idle(self) -> bool:
-        waiters, self._idle_waiters = self._idle_waiters, []
+    def _wake_idle(self, job_due: bool) -> bool:
+        """Wake whoever waits for this moment; return whether there was anybody."""
+        waiters, self._settling = self._settling, []
+        if not waiters and job_due:
+            self._settling, self._idle_waiters = self._idle_waiters, []
+        elif not waiters:
+            waiters, self._idle_waiters = self._idle_waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
