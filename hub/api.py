@@ -6,43 +6,47 @@ from hub.config_path import ConfigPath
 from hub.duration import Duration
 from hub.encoding import encode, plain
 from hub.errors import ConfigProblemError, HubError, NotServed, Rejected, Unavailable
+from hub.grid_messages import (
+    FeederState,
+    MeteringPoints,
+    PowerFlowAnswer,
+    PowerFlowCase,
+    PowerFlowQuestion,
+    ShortCircuit,
+)
 from hub.hookspecs import Route, hookimpl
 from hub.houses import Battery, ElectricVehicle, House, Load, Service, Solar, WalletAddress
 from hub.link import Link, LinkFactory, LinkHandler, LinkMessage, LinkOptions
+from hub.market_messages import (
+    BatchCleared,
+    DeliveryScheduled,
+    MarketEvent,
+    MarketStatus,
+    OrderCancelled,
+    OrderPlaced,
+    PenaltyApplied,
+    TradeExpired,
+    TradeMatched,
+    TradeSettled,
+)
 from hub.messages import (
     PHASES,
     UNITS,
     Alarm,
-    BatchCleared,
     Command,
     CommandResult,
     CommandStatus,
-    DeliveryScheduled,
-    FeederState,
-    MarketEvent,
-    MarketStatus,
     Message,
-    MeteringPoints,
     Notification,
-    OrderCancelled,
-    OrderPlaced,
-    PenaltyApplied,
     PluginState,
     PluginStatus,
-    PowerFlowAnswer,
-    PowerFlowCase,
-    PowerFlowQuestion,
     Priority,
     Quality,
     Reading,
     ReadingBatch,
     ScenarioStep,
     Severity,
-    ShortCircuit,
     Telegram,
-    TradeExpired,
-    TradeMatched,
-    TradeSettled,
     new_id,
     telegrams,
     unit_of,

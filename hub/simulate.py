@@ -19,19 +19,17 @@ from typing import Any
 from hub.config import HubConfig
 from hub.core import Hub
 from hub.encoding import encode
+from hub.grid_messages import FeederState
 from hub.loader import Loader
+from hub.market_messages import MarketEvent, TradeMatched, TradeSettled
 from hub.messages import (
     Alarm,
     CommandResult,
-    FeederState,
-    MarketEvent,
     Message,
     Notification,
     PluginState,
     Reading,
     Telegram,
-    TradeMatched,
-    TradeSettled,
     seed_ids,
     telegrams,
 )

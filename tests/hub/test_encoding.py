@@ -6,12 +6,13 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 
 from hub.encoding import encode, plain
+from hub.grid_messages import FeederState
+from hub.market_messages import TradeMatched
 from hub.messages import (
     Alarm,
     Command,
     CommandResult,
     CommandStatus,
-    FeederState,
     Message,
     PluginState,
     PluginStatus,
@@ -19,7 +20,6 @@ from hub.messages import (
     Quality,
     Reading,
     Severity,
-    TradeMatched,
     new_id,
     seed_ids,
 )

@@ -7,8 +7,9 @@ import pytest
 
 from hub.check import check_plugins
 from hub.config import load
+from hub.grid_messages import MeteringPoints
 from hub.loader import Loader
-from hub.messages import Command, MeteringPoints
+from hub.messages import Command
 from hub.testing import Recording, in_virtual_time, running
 from plugins.opendss_grid.engine import OpenDssEngine
 from plugins.opendss_grid.topology import layout, span

@@ -7,18 +7,14 @@ from pathlib import Path
 import pytest
 
 from hub.errors import Unavailable
-from hub.messages import (
-    Command,
-    CommandStatus,
+from hub.grid_messages import (
     FeederState,
     MeteringPoints,
-    PluginState,
     PowerFlowCase,
     PowerFlowQuestion,
-    Reading,
-    ReadingBatch,
     ShortCircuit,
 )
+from hub.messages import Command, CommandStatus, PluginState, Reading, ReadingBatch
 from hub.testing import Recording, in_virtual_time, running
 from plugins.opendss_grid import saved_state
 

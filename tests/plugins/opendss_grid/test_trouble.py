@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hub.messages import Command, MeteringPoints, PluginState
+from hub.grid_messages import MeteringPoints
+from hub.messages import Command, PluginState
 from hub.testing import Recording, in_virtual_time, running
 from plugins.opendss_grid import engine as engine_module
 from plugins.opendss_grid.engine import OpenDssEngine

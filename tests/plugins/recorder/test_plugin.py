@@ -9,15 +9,9 @@ from pathlib import Path
 import pytest
 
 from hub.core import Hub
-from hub.messages import (
-    Alarm,
-    FeederState,
-    Message,
-    Reading,
-    ReadingBatch,
-    Severity,
-    TradeSettled,
-)
+from hub.grid_messages import FeederState
+from hub.market_messages import TradeSettled
+from hub.messages import Alarm, Message, Reading, ReadingBatch, Severity
 from hub.testing import in_virtual_time, running
 
 YAML = "plugins:\n  history: {use: recorder, min_interval: 1s, heartbeat: 10s}\n"

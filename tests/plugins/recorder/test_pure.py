@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine
 
-from hub import messages
+from hub import market_messages, messages
 from plugins.recorder import tables
 from plugins.recorder.buffer import Batch, Buffer, Event, Sample
 from plugins.recorder.selection import Rule, Selection
@@ -253,7 +253,7 @@ EXAMPLES = {
     ],
 )
 def test_what_happens_on_the_market_is_told_in_a_line(kind: str, words: str):
-    cls = getattr(messages, kind)
+    cls = getattr(market_messages, kind)
     wanted = {f.name: EXAMPLES[f.name] for f in fields(cls) if f.name in EXAMPLES}
     assert sentence(kind, asdict(cls(**wanted))) == words
 

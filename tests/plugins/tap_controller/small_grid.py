@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.errors import Rejected
-from hub.messages import Command, PowerFlowAnswer, PowerFlowQuestion, Reading
+from hub.grid_messages import PowerFlowAnswer, PowerFlowQuestion
+from hub.messages import Command, Reading
 from hub.plugin import Context, Plugin, PluginConfig
 
 STEP_PU = 0.00625

@@ -10,16 +10,9 @@ from typing import Any, TypeVar
 import pytest
 
 from hub.core import Hub
-from hub.messages import (
-    Alarm,
-    Command,
-    DeliveryScheduled,
-    FeederState,
-    PluginState,
-    PluginStatus,
-    Priority,
-    Severity,
-)
+from hub.grid_messages import FeederState
+from hub.market_messages import DeliveryScheduled
+from hub.messages import Alarm, Command, PluginState, PluginStatus, Priority, Severity
 from hub.testing import Recording, in_virtual_time, running
 from tests.plugins.tap_controller.small_grid import TYPES, YAML, SmallGrid
 
