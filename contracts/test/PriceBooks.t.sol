@@ -60,7 +60,7 @@ contract PriceBooksTest is MarketTest {
     }
 
     /// @dev gridsingularity/gsy-e@ab358e7e1 tests/test_two_sided_market.py::test_double_sided_market_performs_pay_as_clear_matching
-    function test_04_gsy_7_commented_out_upstream_TODO_ties() public {
+    function test_04_gsy_7_ties_switched_off_upstream() public {
         run(
             hex"000007000001000005000001000005000001000002000001000002000001000002000001000002000001",
             hex"000002000001000003000001000006000001000007000001000007000001000007000001000007000001",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -159,7 +159,9 @@ class Chain:
         """The hashes of a block's transactions, in order."""
         with self._guarded():
             block = await self._web3.eth.get_block(number)
-        return [HexBytes(tx).to_0x_hex() for tx in block.get("transactions", ())]  # type: ignore[arg-type]
+        # Whole transactions would come only if they were asked for.
+        hashes = cast("Sequence[HexBytes]", block.get("transactions", ()))
+        return [HexBytes(tx).to_0x_hex() for tx in hashes]
 
     async def mined_transaction(self, tx: str) -> MinedTransaction | None:
         """A mined transaction as signed; None where the node does not give it."""

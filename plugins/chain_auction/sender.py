@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from eth_account.signers.local import LocalAccount
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
@@ -163,7 +163,8 @@ class Sender:
             tx: TxParams = {}
             try:
                 fields = TypedTransaction.from_bytes(HexBytes(intent.raw)).as_dict()
-                tx = {k: fields[k] for k in ("to", "data", "value") if fields.get(k)}  # type: ignore[assignment]
+                given = {k: fields[k] for k in ("to", "data", "value") if fields.get(k)}
+                tx = cast("TxParams", given)
             except (KeyError, ValueError, TypeError):
                 pass  # somebody else's transaction of an older kind
             reason = f"{intent.what}: " + await self.chain.why_reverted(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     DateTime,
     MetaData,
@@ -99,8 +100,8 @@ def forget_old(connection: Connection, instance: str, now: datetime, keep: timed
     )
 
 
-def _read(connection: Connection, condition: object) -> list[Finding]:
-    rows = connection.execute(select(alarms).where(condition).order_by(alarms.c.at))  # type: ignore[arg-type]
+def _read(connection: Connection, condition: ColumnElement[bool]) -> list[Finding]:
+    rows = connection.execute(select(alarms).where(condition).order_by(alarms.c.at))
     return [
         Finding(
             id=row.id,
