@@ -22,7 +22,7 @@ from hub.plugin import Context
 from hub.scheduler import Job, cron, interval, once
 from hub.services import Answerer
 from hub.subscription import AnySubscription
-from hub.tasks import was_cancelled
+from hub.tasks import TimeLimit, was_cancelled
 from hub.virtual import VirtualLoop
 from hub.worker import Worker
 
@@ -205,16 +205,15 @@ class PluginContext(Context):
             task = asyncio.current_task()
             assert task is not None
             self._runs.add(task)
-            limit = asyncio.timeout(limit_s)
+            limit = TimeLimit(limit_s)
             try:
-                async with limit:
-                    await function()
+                await limit.keep(function())
             except Unavailable as error:
                 self._supervised.job_failed(label, str(error), expected=True)
             except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and was_cancelled():
                     raise
-                if limit.expired():
+                if limit.expired:
                     self._supervised.job_failed(label, f"took longer than {limit_s:g} s")
                 else:
                     text = f"{type(error).__name__}: {error}"

@@ -54,16 +54,17 @@ class _Jump(selectors.BaseSelector):
             return self._selector.select(0) if self.outside else []
         if self.outside:
             return self._selector.select(None)
-        ready = self._selector.select(0)
-        if ready:
-            return ready
         wait_s = self.jobs.wait_s()
         due = wait_s is not None and wait_s <= 0
         if self.wake_idle(due):
-            return ready
+            return []
         if due:
             self.jobs.start_due()
-        elif wait_s is not None and (timeout is None or wait_s < timeout):
+            return []
+        ready = self._selector.select(0)
+        if ready:
+            return ready
+        if wait_s is not None and (timeout is None or wait_s < timeout):
             # What timers of that moment set off has settled, too, before the first job starts.
             self.jumped_s += wait_s
         elif timeout is not None:
