@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 
-class Sample(NamedTuple):
-    """One value of one series; `at_ms` is in milliseconds since the epoch."""
-
-    device: str
-    quantity: str
-    at_ms: int
-    value: float
+#: One value of one series, which goes by a number; `at_ms` is in milliseconds since the epoch.
+SAMPLE = np.dtype([("series", np.int64), ("at_ms", np.int64), ("value", np.float64)])
+#: Some of them, in a table: a million a day is too much to hold one by one.
+Samples = NDArray[np.void]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +24,11 @@ class Event:
     data: str
 
 
-RowT = TypeVar("RowT", Sample, Event)
-
-
 @dataclass(slots=True)
 class Batch:
     """What is written in one transaction."""
 
-    samples: list[Sample] = field(default_factory=list)
+    samples: Samples = field(default_factory=lambda: np.empty(0, SAMPLE))
     events: list[Event] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -42,20 +36,23 @@ class Batch:
 
 
 class Buffer:
-    """Two queues; when one is full its oldest entry gives way and is counted."""
+    """Two queues; when one is full its oldest rows give way and are counted."""
 
     def __init__(self, max_samples: int = 50_000, max_events: int = 20_000) -> None:
-        self._samples: deque[Sample] = deque(maxlen=max_samples)
+        self._most = max_samples
+        self._waiting = 0
+        self._tables: deque[Samples] = deque()
         self._events: deque[Event] = deque(maxlen=max_events)
         self.lost = 0
 
     def __len__(self) -> int:
-        return len(self._samples) + len(self._events)
+        return self._waiting + len(self._events)
 
-    def add_samples(self, samples: Sequence[Sample]) -> None:
-        assert self._samples.maxlen is not None
-        self.lost += max(0, len(self._samples) + len(samples) - self._samples.maxlen)
-        self._samples.extend(samples)
+    def add_samples(self, samples: Samples) -> None:
+        if len(samples):
+            self._tables.append(samples)
+            self._waiting += len(samples)
+            self._lose(self._waiting - self._most)
 
     def add_event(self, event: Event) -> None:
         self.lost += len(self._events) == self._events.maxlen
@@ -63,22 +60,33 @@ class Buffer:
 
     def take(self, most: int) -> Batch:
         """Remove and return the oldest rows, events first: they are few and matter more."""
-        batch = Batch()
-        while self._events and len(batch) < most:
-            batch.events.append(self._events.popleft())
-        while self._samples and len(batch) < most:
-            batch.samples.append(self._samples.popleft())
-        return batch
+        events = [self._events.popleft() for _ in range(min(most, len(self._events)))]
+        return Batch(self._take_samples(most - len(events)), events)
 
     def give_back(self, batch: Batch) -> None:
         """Put a batch that was not written back to the front, as far as there is room."""
-        self.lost += _put_back(self._samples, batch.samples)
-        self.lost += _put_back(self._events, batch.events)
+        if len(batch.samples):
+            self._tables.appendleft(batch.samples)
+            self._waiting += len(batch.samples)
+            self._lose(self._waiting - self._most)
+        assert self._events.maxlen is not None
+        lost = max(0, len(batch.events) - (self._events.maxlen - len(self._events)))
+        self._events.extendleft(reversed(batch.events[lost:]))
+        self.lost += lost
 
+    def _lose(self, count: int) -> None:
+        """Drop the oldest samples."""
+        if count > 0:
+            self.lost += len(self._take_samples(count))
 
-def _put_back(queue: deque[RowT], rows: list[RowT]) -> int:
-    """Put the newest of the rows before the queue's; return how many found no room."""
-    assert queue.maxlen is not None
-    lost = max(0, len(rows) - (queue.maxlen - len(queue)))
-    queue.extendleft(reversed(rows[lost:]))
-    return lost
+    def _take_samples(self, most: int) -> Samples:
+        taken = [np.empty(0, SAMPLE)]
+        left = min(most, self._waiting)
+        self._waiting -= left
+        while left:
+            oldest = self._tables.popleft()
+            if len(oldest) > left:
+                self._tables.appendleft(oldest[left:])
+            taken.append(oldest[:left])
+            left -= len(taken[-1])
+        return np.concatenate(taken)

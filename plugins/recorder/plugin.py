@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hub.api import (
     Alarm,
     Command,
@@ -34,22 +36,29 @@ from hub.api import (
 )
 
 from . import tables
-from .buffer import Buffer, Event, Sample
+from .buffer import Buffer, Event
 from .configuration import RecorderConfig
 from .selection import Selection
 from .sentences import sentence
+from .writing import SeriesIds, write
 
 MEASUREMENTS = (Telegram, Reading, ReadingBatch)
 #: What is kept of a feeder's state.
 SUMMARY = (
     "source_power", "source_reactive_power", "losses", "voltage_max_pu", "voltage_min_pu",
 )  # fmt: skip
+#: Below this a node counts as without voltage.
+DEAD_PU = 0.1
 #: Rows in one transaction, and how many wait in memory at most.
 MOST_ROWS, MOST_WAITING = 5_000, 50_000
 #: The same in virtual time, where no power cut can cost what waits, and where a day is written in
 #: a minute: the more rows are written together, the fewer pages of the file each of them touches.
 VIRTUAL_ROWS, VIRTUAL_WAITING = 100_000, 500_000
 VIRTUAL_FLUSH_S = 30.0
+#: So many reports are looked at together: one by one they would take several times as long.
+REPORTS_AT_ONCE = 256
+#: How an event's figures are kept. Made once, as `json.dumps` would make it anew each time.
+JSON = json.JSONEncoder(default=str, allow_nan=False)
 #: How often old samples are thinned out, and how many series in one transaction.
 THIN_OUT_S = 600.0
 SERIES_AT_ONCE = 50
@@ -68,10 +77,11 @@ class Recorder(Plugin[RecorderConfig]):
         self._ctx = ctx
         self._selection = Selection(self.config.rule())
         self._most_rows = VIRTUAL_ROWS if ctx.virtual else MOST_ROWS
+        self._reports: list[Telegram] = []
         self._buffer = Buffer(VIRTUAL_WAITING if ctx.virtual else MOST_WAITING)
         self._flushing = asyncio.Lock()
         self._due = False
-        self._series: tables.SeriesIds = {}
+        self._series: SeriesIds = {}
         self._states: dict[str, tuple[str, str]] = {}
         self._failing = False
         await ctx.history.create(tables.tables)
@@ -101,20 +111,25 @@ class Recorder(Plugin[RecorderConfig]):
     # -- in ----------------------------------------------------------------------------------------
 
     def _on_messages(self, messages: Sequence[Message]) -> None:
+        self._reports += telegrams(messages)
         for message in messages:
-            if isinstance(message, MEASUREMENTS):
-                for telegram in telegrams((message,)):
-                    self._keep(telegram.device, telegram.quantities, telegram.values, telegram.at)
-            else:
+            if isinstance(message, FeederState):
+                self._reports.append(_summary(message))
+            elif not isinstance(message, MEASUREMENTS):
                 self._note(message)
+        if len(self._reports) >= REPORTS_AT_ONCE:
+            self._select()
         if len(self._buffer) >= self._most_rows and not self._due:
             self._due = True
             self._ctx.at(self._ctx.clock.now(), self._flush, name="flush many")
 
+    def _select(self) -> None:
+        """Put what is worth keeping of the reports on its way to the disk."""
+        reports, self._reports = self._reports, []
+        self._buffer.add_samples(self._selection.choose(reports))
+
     def _note(self, message: Message) -> None:
         match message:
-            case FeederState():
-                self._keep_feeder(message)
             case PluginStatus():
                 state = (message.state, message.reason)
                 if self._states.get(message.plugin) != state:
@@ -125,32 +140,10 @@ class Recorder(Plugin[RecorderConfig]):
             case Alarm() | Notification() | CommandResult() | MarketEvent() | ScenarioStep():
                 self._happened(message, message.at)
 
-    def _keep(
-        self, device: str, quantities: tuple[str, ...], values: Sequence[float], at: datetime
-    ) -> None:
-        at_s = at.timestamp()
-        at_ms = round(at_s * 1000)
-        kept = self._selection.choose(device, quantities, values, at_s)
-        if kept:
-            self._buffer.add_samples(
-                [Sample(device, series.quantity, at_ms, value) for series, value in kept]
-            )
-
-    def _keep_feeder(self, state: FeederState) -> None:
-        living = [pu for pu in state.voltages_pu if pu > 0.1]
-        values = (
-            state.source_w,
-            state.source_var,
-            state.losses_w,
-            float(max(living, default=0.0)),
-            float(min(living, default=0.0)),
-        )
-        self._keep(state.feeder, SUMMARY, values, state.at)
-
     def _happened(self, message: Message, at: datetime) -> None:
         data = _figures(message)
         try:
-            kept = json.dumps(data, default=str, allow_nan=False)
+            kept = JSON.encode(data)
         except ValueError:
             # Not a number in somebody's evidence: what happened is kept without its figures.
             kept = "{}"
@@ -166,11 +159,14 @@ class Recorder(Plugin[RecorderConfig]):
         self._due = False
 
     async def _write(self) -> None:
+        self._select()
         while len(self._buffer):
             batch = self._buffer.take(self._most_rows)
-            write = partial(tables.write, batch=batch, known=self._series)
+            names, known = self._selection.names, self._series
             try:
-                self._series |= await self._ctx.history.run(write)
+                self._series |= await self._ctx.history.run(
+                    partial(write, batch=batch, names=names, known=known)
+                )
             except HubError as error:
                 self._buffer.give_back(batch)
                 self._failing = True
@@ -244,6 +240,15 @@ class Recorder(Plugin[RecorderConfig]):
             }
             for row in rows
         ]
+
+
+def _summary(state: FeederState) -> Telegram:
+    """Return what is kept of a feeder's state, as a device would say it."""
+    voltages = np.asarray(state.voltages_pu)
+    living = voltages[voltages > DEAD_PU]
+    highest, lowest = (living.max(), living.min()) if len(living) else (0.0, 0.0)
+    values = (state.source_w, state.source_var, state.losses_w, float(highest), float(lowest))
+    return Telegram(state.feeder, SUMMARY, values, state.at)
 
 
 def _figures(message: Message | Command) -> dict[str, Any]:

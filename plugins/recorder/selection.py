@@ -1,10 +1,26 @@
-"""Which readings are worth keeping: changes, and now and then a sign of life."""
+"""Which readings are worth keeping: changes, and now and then a sign of life.
+
+They are judged by the column, all that came together at once: a thousand meters say eight values
+each, every second, which is too much to look at one by one.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .buffer import SAMPLE, Samples
+
+#: Which series: device and quantity.
+Name = tuple[str, str]
+Numbers = NDArray[np.intp]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,56 +33,95 @@ class Rule:
     significant: float = 0.02
 
 
-@dataclass(slots=True, eq=False)
-class Series:
-    """One quantity of one device, and what was kept last of it."""
+class Report(Protocol):
+    """What one device said at one time: `values[i]` is of `quantities[i]`."""
 
-    device: str
-    quantity: str
-    value: float = math.nan
-    at_s: float = -math.inf
+    @property
+    def device(self) -> str: ...
+    @property
+    def quantities(self) -> tuple[str, ...]: ...
+    @property
+    def values(self) -> Sequence[float]: ...
+    @property
+    def at(self) -> datetime: ...
 
 
 class Selection:
-    """Remembers what was kept last of each series."""
+    """Remembers what was kept last of each series. A series goes by its place in `names`."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
-        self._series: dict[tuple[str, str], Series] = {}
-        self._of_telegrams: dict[tuple[str, tuple[str, ...]], tuple[Series, ...]] = {}
+        self.names: list[Name] = []
+        self._numbers: dict[Name, int] = {}
+        self._of_reports: dict[tuple[str, tuple[str, ...]], Numbers] = {}
+        # The last value kept of each series and its time; longer than `names`, to grow seldom.
+        self._values = np.zeros(0)
+        self._at_s = np.zeros(0)
 
-    def choose(
-        self, device: str, quantities: tuple[str, ...], values: Iterable[float], at_s: float
-    ) -> list[tuple[Series, float]]:
-        """Return the values to keep of those that a device reported at a time. One that is not
-        newer than the last of its series is never kept.
+    def choose(self, reports: Sequence[Report]) -> Samples:
+        """Return what to keep of some reports, each series in order. A value that is not newer than
+        the last of its series is never kept.
         """
-        rule = self._rule
-        heartbeat_s, min_interval_s = rule.heartbeat_s, rule.min_interval_s
-        kept = []
-        for series, value in zip(self._all(device, quantities), values, strict=True):
-            age_s = at_s - series.at_s
-            before = series.value
-            change = abs(value - before)
-            if age_s < heartbeat_s and (
-                not change
-                or age_s <= 0
-                or (
-                    age_s < min_interval_s
-                    and change <= rule.significant * max(abs(before), abs(value))
-                )
-            ):
-                continue
-            series.value, series.at_s = value, at_s
-            kept.append((series, value))
-        return kept
+        if not reports:
+            return np.empty(0, SAMPLE)
+        of_reports = [self._series(report.device, report.quantities) for report in reports]
+        series = np.concatenate(of_reports)
+        values = np.fromiter(chain.from_iterable([r.values for r in reports]), float, len(series))
+        at_s = np.repeat([r.at.timestamp() for r in reports], [len(s) for s in of_reports])
+        kept = [self._keep(series[t], values[t], at_s[t]) for t in _turns(series)]
+        return kept[0] if len(kept) == 1 else np.concatenate(kept)
 
-    def _all(self, device: str, quantities: tuple[str, ...]) -> tuple[Series, ...]:
-        found = self._of_telegrams.get((device, quantities))
+    def _keep(self, series: Numbers, values: Floats, at_s: Floats) -> Samples:
+        """Return what to keep of some values, of each series one."""
+        kept = self._is_worth_keeping(series, values, at_s)
+        series, values, at_s = series[kept], values[kept], at_s[kept]
+        self._values[series] = values
+        self._at_s[series] = at_s
+        samples = np.empty(len(series), SAMPLE)
+        samples["series"] = series
+        samples["at_ms"] = np.rint(at_s * 1000)
+        samples["value"] = values
+        return samples
+
+    def _is_worth_keeping(self, series: Numbers, values: Floats, at_s: Floats) -> NDArray[np.bool_]:
+        rule = self._rule
+        before = self._values[series]
+        age_s = at_s - self._at_s[series]
+        change = np.abs(values - before)
+        largest = np.maximum(np.abs(before), np.abs(values))
+        is_news = change > rule.significant * largest
+        is_due = (change > 0) & (age_s >= rule.min_interval_s)
+        worth: NDArray[np.bool_] = (age_s >= rule.heartbeat_s) | ((age_s > 0) & (is_news | is_due))
+        return worth
+
+    def _series(self, device: str, quantities: tuple[str, ...]) -> Numbers:
+        """Return the numbers of a device's series."""
+        found = self._of_reports.get((device, quantities))
         if found is None:
-            found = tuple(
-                self._series.setdefault((device, quantity), Series(device, quantity))
-                for quantity in quantities
-            )
-            self._of_telegrams[device, quantities] = found
+            found = np.array([self._number((device, quantity)) for quantity in quantities], np.intp)
+            self._of_reports[device, quantities] = found
         return found
+
+    def _number(self, name: Name) -> int:
+        number = self._numbers.setdefault(name, len(self.names))
+        if number == len(self.names):
+            self.names.append(name)
+            if number == len(self._values):
+                more = max(64, number)
+                self._values = np.append(self._values, np.zeros(more))
+                self._at_s = np.append(self._at_s, np.full(more, -np.inf))
+        return number
+
+
+def _turns(series: Numbers) -> list[slice] | list[NDArray[np.bool_]]:
+    """Return the places of the first value of every series, then of the second, and so on: what is
+    kept of a value depends on what was kept of the one before.
+    """
+    most = int(np.bincount(series).max(initial=0))
+    if most <= 1:
+        return [slice(None)]
+    order = np.argsort(series, kind="stable")
+    sorted_series = series[order]
+    turn = np.empty(len(series), np.intp)
+    turn[order] = np.arange(len(series)) - np.searchsorted(sorted_series, sorted_series)
+    return [turn == number for number in range(most)]

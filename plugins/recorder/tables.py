@@ -26,9 +26,6 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-
-from .buffer import Batch
 
 MINUTE_MS = 60_000
 
@@ -72,8 +69,6 @@ events = Table(
     Index("recorder_event_at", "at_ms"),
 )
 
-SeriesIds = dict[tuple[str, str], int]
-
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -83,56 +78,6 @@ class Bucket:
     mean: float
     low: float
     high: float
-
-
-def write(connection: Connection, batch: Batch, known: Mapping[tuple[str, str], int]) -> SeriesIds:
-    """Write a batch; returns the series that were not `known`. A value that is there stays."""
-    wanted = {(sample.device, sample.quantity) for sample in batch.samples}
-    new = _series_ids(connection, sorted(wanted - known.keys()))
-    if batch.samples:
-        ids = {**known, **new}
-        rows = [
-            (ids[device, quantity], at_ms, value)
-            for device, quantity, at_ms, value in batch.samples
-        ]
-        # In the order of the table: each of its pages is then written once, not once for each row.
-        rows.sort()
-        _insert_samples(connection, rows)
-    if batch.events:
-        connection.execute(
-            insert(events),
-            [
-                {"at_ms": e.at_ms, "topic": e.topic[:160], "text": e.text, "data": e.data}
-                for e in batch.events
-            ],
-        )
-    return new
-
-
-def _series_ids(connection: Connection, keys: Sequence[tuple[str, str]]) -> SeriesIds:
-    """Return the ids of series, of new ones and of those that are there already."""
-    if not keys:
-        return {}
-    names = [{"device": device, "quantity": quantity} for device, quantity in keys]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(series).on_conflict_do_nothing(), names)
-    wanted = set(keys)
-    there = connection.execute(select(series.c.device, series.c.quantity, series.c.id))
-    return {(row[0], row[1]): int(row[2]) for row in there if (row[0], row[1]) in wanted}
-
-
-def _insert_samples(connection: Connection, rows: list[tuple[int, int, float]]) -> None:
-    """Add samples; those that are there stay. The rows go to the driver as they are: SQLAlchemy
-    takes twice as long to look at them as SQLite to write them.
-    """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(samples).on_conflict_do_nothing()
-    names = ("series", "at_ms", "value")
-    compiled = statement.compile(dialect=connection.dialect, column_keys=names)
-    if compiled.positiontup == list(names):
-        connection.exec_driver_sql(str(compiled), rows)
-    else:
-        connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def read_series(

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, select
 
 from hub import market_messages, messages
 from plugins.recorder import tables
-from plugins.recorder.buffer import Batch, Buffer, Event, Sample
+from plugins.recorder.buffer import SAMPLE, Batch, Buffer, Event, Samples
 from plugins.recorder.selection import Rule, Selection
 from plugins.recorder.sentences import sentence
+from plugins.recorder.writing import ROWS_AT_ONCE, write
 
 T = TypeVar("T")
 AT = datetime(2026, 6, 21, tzinfo=UTC)
@@ -22,18 +24,53 @@ AT = datetime(2026, 6, 21, tzinfo=UTC)
 # --- selection ------------------------------------------------------------------------------------
 
 
+class Said(NamedTuple):
+    """A report as the selection takes it."""
+
+    device: str
+    quantities: tuple[str, ...]
+    values: tuple[float, ...]
+    at_s: float
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(self.at_s, UTC)
+
+
 def kept(values: list[tuple[float, float]], rule: Rule | None = None) -> list[float]:
+    """The times in seconds of what is kept of one series, each value told by itself."""
     selection = Selection(rule or Rule())
-    return [at for at, value in values if selection.choose("d", ("q",), (value,), at)]
+    return [at for at, value in values if len(selection.choose([Said("d", ("q",), (value,), at)]))]
 
 
 def test_a_series_is_the_same_in_whatever_telegram_it_comes():
     selection = Selection(Rule())
-    assert len(selection.choose("d", ("p", "q"), (1.0, 2.0), 0)) == 2
-    assert selection.choose("d", ("q",), (2.0,), 1) == []
-    ((series, value),) = selection.choose("d", ("q", "p"), (3.0, 1.0), 2)
-    assert (series.device, series.quantity, value) == ("d", "q", 3.0)
-    assert len(selection.choose("e", ("q",), (3.0,), 2)) == 1
+    assert len(selection.choose([Said("d", ("p", "q"), (1.0, 2.0), 0)])) == 2
+    assert len(selection.choose([Said("d", ("q",), (2.0,), 1)])) == 0
+    ((number, at_ms, value),) = selection.choose([Said("d", ("q", "p"), (3.0, 1.0), 2)]).tolist()
+    assert (selection.names[number], at_ms, value) == (("d", "q"), 2000, 3.0)
+    assert len(selection.choose([Said("e", ("q",), (3.0,), 2)])) == 1
+
+
+REPORTS = st.lists(
+    st.builds(
+        lambda device, quantities, value, at_s: Said(
+            device, quantities, tuple(value + i for i in range(len(quantities))), at_s
+        ),
+        st.sampled_from(["d", "e"]),
+        st.sampled_from([("p",), ("p", "q"), ("q", "r", "p")]),
+        st.sampled_from([0.0, 0.5, 1.0, 100.0, 101.0]),
+        st.integers(0, 100),
+    ),
+    max_size=40,
+)
+
+
+@given(REPORTS)
+def test_reports_that_come_together_are_judged_like_those_that_come_one_by_one(reports: list[Said]):
+    one_by_one, together = Selection(Rule()), Selection(Rule())
+    expected = [sample for said in reports for sample in one_by_one.choose([said]).tolist()]
+    assert sorted(together.choose(reports).tolist()) == sorted(expected)
 
 
 def test_small_changes_are_kept_every_interval_and_large_ones_at_once():
@@ -76,46 +113,70 @@ def test_whatever_comes_nothing_significant_is_missed_and_no_silence_is_long(ste
 # --- buffer ---------------------------------------------------------------------------------------
 
 
-def sample(number: int) -> Sample:
-    return Sample("d", "q", number, float(number))
+def table(*rows: tuple[int, int, float]) -> Samples:
+    return np.array(list(rows), SAMPLE)
+
+
+def numbered(first: int, count: int = 1) -> Samples:
+    return table(*[(0, number, float(number)) for number in range(first, first + count)])
 
 
 def test_what_is_given_back_comes_out_first_and_in_order():
     buffer = Buffer()
-    for number in range(5):
-        buffer.add_samples([sample(number)])
+    for number in range(0, 6, 2):
+        buffer.add_samples(numbered(number, 2))
     batch = buffer.take(3)
+    assert batch.samples["at_ms"].tolist() == [0, 1, 2]
     buffer.give_back(batch)
-    assert [s.at_ms for s in buffer.take(10).samples] == [0, 1, 2, 3, 4]
+    assert buffer.take(10).samples["at_ms"].tolist() == [0, 1, 2, 3, 4, 5]
     assert buffer.lost == 0
 
 
 def test_events_go_before_samples():
     buffer = Buffer()
-    buffer.add_samples([sample(1)])
+    buffer.add_samples(numbered(1))
     buffer.add_event(Event(1, "t", "x", "{}"))
     batch = buffer.take(1)
     assert (len(batch.events), len(batch.samples)) == (1, 0)
 
 
-@given(st.lists(st.sampled_from(["add", "take", "fail"]), max_size=200), st.integers(1, 10))
-def test_a_full_buffer_loses_the_oldest_and_counts_them(steps: list[str], room: int):
+@given(
+    st.lists(st.sampled_from(["add", "take", "fail"]), max_size=200),
+    st.integers(1, 10),
+    st.integers(1, 4),
+)
+def test_a_full_buffer_loses_the_oldest_and_counts_them(steps: list[str], room: int, at_once: int):
     buffer = Buffer(max_samples=room)
     added, written = 0, []
     for step in steps:
         if step == "add":
-            buffer.add_samples([sample(added)])
-            added += 1
+            buffer.add_samples(numbered(added, at_once))
+            added += at_once
         else:
             batch = buffer.take(4)
             if step == "fail":
                 buffer.give_back(batch)
             else:
-                written += [s.at_ms for s in batch.samples]
-    written += [s.at_ms for s in buffer.take(1000).samples]
+                written += batch.samples["at_ms"].tolist()
+        assert len(buffer) <= room
+    written += buffer.take(1000).samples["at_ms"].tolist()
     assert written == sorted(written)
     assert len(written) + buffer.lost == added
     assert added == 0 or written[-1:] == [added - 1]
+
+
+@given(st.integers(0, 6), st.integers(0, 6))
+def test_events_that_find_no_room_when_given_back_are_counted(before: int, after: int):
+    buffer = Buffer(max_events=4)
+    for number in range(before):
+        buffer.add_event(Event(number, "t", "x", "{}"))
+    batch = buffer.take(10)
+    for number in range(before, before + after):
+        buffer.add_event(Event(number, "t", "x", "{}"))
+    buffer.give_back(batch)
+    left = [event.at_ms for event in buffer.take(10).events]
+    assert left == list(range(before + after))[-4:]
+    assert buffer.lost == max(0, before + after - 4)
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -140,6 +201,26 @@ def in_memory(program: Callable[[Connection], T]) -> T:
         engine.dispose()
 
 
+def keep(connection: Connection, values: list[tuple[int, float]]) -> None:
+    """Write one series, given as milliseconds and value."""
+    samples = table(*[(0, at_ms, value) for at_ms, value in values])
+    write(connection, Batch(samples), [("d", "q")], {})
+
+
+@pytest.mark.parametrize("count", [0, 1, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, 2 * ROWS_AT_ONCE + 1])
+def test_every_sample_is_written_to_its_series(connection: Connection, count: int):
+    names = [("d", "q"), ("d", "p"), ("e", "q")]
+    known = write(connection, Batch(table((1, 7, 7.0))), names, {})
+    assert list(known) == [("d", "p")]
+    rows = [(number % 3, number, number + 0.5) for number in reversed(range(count))]
+    known |= write(connection, Batch(table(*rows)), names, known)
+    there = connection.execute(select(tables.samples.c["series", "at_ms", "value"])).all()
+    expected = [(known[names[series]], at_ms, value) for series, at_ms, value in rows]
+    assert sorted(tuple(row) for row in there) == sorted(
+        {(known["d", "p"], 7, 7.0)} | {row for row in expected if row[:2] != (known["d", "p"], 7)}
+    )
+
+
 SAMPLES = st.dictionaries(st.integers(0, 600_000), st.integers(-1000, 1000), max_size=60)
 
 
@@ -149,8 +230,7 @@ def test_a_series_is_the_mean_and_extremes_of_each_bucket(values, since_ms, leng
     until_ms = since_ms + length_ms
 
     def program(connection: Connection) -> list[tables.Bucket]:
-        batch = Batch([Sample("d", "q", at, float(v)) for at, v in values.items()])
-        tables.write(connection, batch, {})
+        keep(connection, [(at, float(v)) for at, v in values.items()])
         return tables.read_series(connection, "d", "q", since_ms, until_ms, points)
 
     found = in_memory(program)
@@ -174,18 +254,16 @@ def test_thinning_out_keeps_sums_and_extremes_whenever_it_runs(values, runs):
     raw_ms = 120_000
 
     def program(connection: Connection, thin: bool) -> list[tuple[int, float, float, float]]:
-        written: dict[tuple[str, str], int] = {}
         rows = sorted(values.items())
         for now_ms in sorted(runs):
-            due = [Sample("d", "q", at, float(v)) for at, v in rows if at <= now_ms]
+            keep(connection, [(at, float(v)) for at, v in rows if at <= now_ms])
             rows = [(at, v) for at, v in rows if at > now_ms]
-            written |= tables.write(connection, Batch(due), written)
             if thin:
                 tables.thin_out(
                     connection, tables.all_series(connection), now_ms=now_ms, raw_ms=raw_ms,
                     minutes_ms=10**12,
                 )  # fmt: skip
-        tables.write(connection, Batch([Sample("d", "q", at, float(v)) for at, v in rows]), written)
+        keep(connection, [(at, float(v)) for at, v in rows])
         return [
             (bucket.at_ms, round(bucket.mean, 9), bucket.low, bucket.high)
             for points in (11, 1)  # by the minute, and all in one
@@ -196,8 +274,8 @@ def test_thinning_out_keeps_sums_and_extremes_whenever_it_runs(values, runs):
 
 
 def test_a_value_of_the_same_moment_is_written_once(connection: Connection):
-    tables.write(connection, Batch([Sample("d", "q", 5, 1.0)]), {})
-    tables.write(connection, Batch([Sample("d", "q", 5, 2.0)]), {})
+    keep(connection, [(5, 1.0)])
+    keep(connection, [(5, 2.0)])
     found = tables.read_series(connection, "d", "q", 0, 10, 1)
     assert [(b.mean, b.low, b.high) for b in found] == [(1.0, 1.0, 1.0)]
 
@@ -223,7 +301,7 @@ def test_events_are_found_by_filters_as_mqtt_has_them(
 ):
     topics = ("alarm/outage/house1", "alarm", "market/m/x")
     batch = Batch(events=[Event(i, topic, "", "{}") for i, topic in enumerate(topics)])
-    tables.write(connection, batch, {})
+    write(connection, batch, [], {})
     found = tables.read_events(connection, 10, [topic_filter])
     assert {row["topic"] for row in found} == matching
 
