@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from hub.messages import Message
@@ -37,7 +38,7 @@ def plain(value: Any) -> Any:
 
 def _structure(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+        return {name: plain(getattr(value, name)) for name in _field_names(type(value))}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, set | frozenset):
@@ -47,3 +48,9 @@ def _structure(value: Any) -> Any:
     if hasattr(value, "__iter__"):
         return [plain(v) for v in value]
     return str(value)
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """Return the fields of a dataclass; `fields` looks for them anew each time."""
+    return tuple(field.name for field in fields(kind))

@@ -10,9 +10,9 @@ import struct
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ from hub.watcher import SimulationRun, Watcher
 #: The counters of every meter, which are added up.
 ENERGIES = ("energy_import", "energy_export")
 
+#: Made once, as `json.dumps` would make it anew each time.
+SORTED_JSON = json.JSONEncoder(sort_keys=True)
+
 #: Called now and then with the share that is done, 0 to 1.
 Progress = Callable[[float], None]
 
@@ -60,6 +63,26 @@ class Result:
         return json.dumps(self.report, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What all telegrams of a device with the same quantities have in common.
+
+    `energies` has the place of each energy counter in them, and what it is added up as.
+    """
+
+    head: bytes
+    pack: Callable[..., bytes]
+    energies: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def of(cls, device: str, quantities: tuple[str, ...]) -> _Form:
+        energies = tuple(
+            (f"{device}/{q}", quantities.index(q)) for q in ENERGIES if q in quantities
+        )
+        pack = struct.Struct(f"<{len(quantities)}d").pack
+        return cls(f"{device} {quantities} ".encode(), pack, energies)
+
+
 @dataclass(slots=True)
 class _Ledger:
     """Adds up what is published, and fingerprints all of it in order."""
@@ -75,15 +98,16 @@ class _Ledger:
     voltage: dict[str, list[float]] = field(default_factory=dict)
     unconverged: int = 0
     digest: Any = field(default_factory=hashlib.sha256)
-    _at: tuple[datetime | None, str] = (None, "")
+    _forms: dict[tuple[str, tuple[str, ...]], _Form] = field(default_factory=dict)
 
     def keep(self, messages: Sequence[Message]) -> None:
         """Take in what was published, in order."""
-        for message in messages:
-            if type(message) is Telegram:
-                self._telegram(message)
+        for are_telegrams, group in groupby(messages, _is_telegram):
+            if are_telegrams:
+                self._telegrams(group)
             else:
-                self._keep(message)
+                for message in group:
+                    self._keep(message)
 
     def _keep(self, message: Message) -> None:
         if type(message) is not Reading:
@@ -92,8 +116,7 @@ class _Ledger:
             case FeederState():
                 self._feeder(message)
             case Reading():
-                for telegram in telegrams((message,)):
-                    self._telegram(telegram)
+                self._telegrams(telegrams((message,)))
             case CommandResult():
                 key = f"{message.command.target} {message.command.action}: {message.status}"
                 self.commands[key] += 1
@@ -115,22 +138,34 @@ class _Ledger:
                 kept.append(encode(event))
 
     def _fingerprint(self, data: dict[str, Any]) -> None:
-        self.digest.update(json.dumps(data, sort_keys=True).encode())
+        self.digest.update(SORTED_JSON.encode(data).encode())
 
-    def _telegram(self, telegram: Telegram) -> None:
-        """Count its readings. By far the most frequent message: written out by hand."""
-        device, quantities, values = telegram.device, telegram.quantities, telegram.values
-        self.counts["Reading"] += len(values)
-        for quantity in ENERGIES:
-            if quantity in quantities:
-                key = f"{device}/{quantity}"
-                self.last[key] = values[quantities.index(quantity)]
-                if key not in self.first:
-                    self.first[key] = self.last[key]
-        if telegram.at is not self._at[0]:
-            self._at = (telegram.at, telegram.at.isoformat())
-        text = f"{device} {quantities} {self._at[1]} {telegram.quality} {telegram.cause}\n"
-        self.digest.update(text.encode() + struct.pack(f"<{len(values)}d", *values))
+    def _telegrams(self, group: Iterable[Any]) -> None:
+        """Count their readings. By far the most frequent messages: what is the same in many is
+        written out once, and they enter the fingerprint together.
+        """
+        forms, last = self._forms, self.last
+        told: list[bytes] = []
+        said: Any = None
+        tail = b""
+        readings = 0
+        for telegram in group:
+            values = telegram.values
+            readings += len(values)
+            key = telegram.device, telegram.quantities
+            form = forms.get(key)
+            if form is None:
+                form = forms[key] = _Form.of(*key)
+                for name, place in form.energies:
+                    self.first.setdefault(name, values[place])
+            for name, place in form.energies:
+                last[name] = values[place]
+            if (telegram.at, telegram.quality, telegram.cause) != said:
+                said = telegram.at, telegram.quality, telegram.cause
+                tail = f"{telegram.at.isoformat()} {telegram.quality} {telegram.cause}\n".encode()
+            told += (form.head, tail, form.pack(*values))
+        self.counts["Reading"] += readings
+        self.digest.update(b"".join(told))
 
     def _feeder(self, state: FeederState) -> None:
         live = [v for v in state.voltages_pu if v > 0]
@@ -150,6 +185,10 @@ class _Ledger:
             device, quantity = key.split("/")
             found.setdefault(device, {})[quantity] = round(value - self.first[key], 3)
         return found
+
+
+def _is_telegram(message: Message) -> bool:
+    return type(message) is Telegram
 
 
 def simulate(

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +113,11 @@ class Recorder(Plugin[RecorderConfig]):
     def _on_messages(self, messages: Sequence[Message]) -> None:
         self._reports += telegrams(messages)
         for message in messages:
+            if isinstance(message, MEASUREMENTS):
+                continue
             if isinstance(message, FeederState):
                 self._reports.append(_summary(message))
-            elif not isinstance(message, MEASUREMENTS):
+            else:
                 self._note(message)
         if len(self._reports) >= REPORTS_AT_ONCE:
             self._select()
@@ -251,13 +253,19 @@ def _summary(state: FeederState) -> Telegram:
     return Telegram(state.feeder, SUMMARY, values, state.at)
 
 
-def _figures(message: Message | Command) -> dict[str, Any]:
+def _figures(message: Any) -> dict[str, Any]:
     """Return what a message says, and a command in it, by field; nothing is copied."""
     figures: dict[str, Any] = {}
-    for field in fields(message):  # type: ignore[arg-type]
-        value = getattr(message, field.name)
-        figures[field.name] = _figures(value) if isinstance(value, Command) else value
+    for name in _field_names(message.__class__):
+        value = getattr(message, name)
+        figures[name] = _figures(value) if isinstance(value, Command) else value
     return figures
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """Return the fields of a dataclass; `fields` looks for them anew each time."""
+    return tuple(field.name for field in fields(kind))
 
 
 def _time(value: Any, default: datetime) -> datetime:
