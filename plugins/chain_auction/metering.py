@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -60,13 +60,14 @@ class Counter:
 
     def add(self, at_ms: int, energy_wh: float) -> None:
         """Note a reading. One that is not newer than the last is a repetition and is ignored."""
-        if self._at_ms and at_ms <= self._at_ms[-1]:
+        times_ms = self._at_ms
+        if times_ms and at_ms <= times_ms[-1]:
             return
-        self._at_ms.append(at_ms)
+        times_ms.append(at_ms)
         self._mwh.append(round(energy_wh * 1000))
-        if at_ms - self._at_ms[0] > 2 * KEPT_MS:
-            old = bisect_left(self._at_ms, at_ms - KEPT_MS)
-            del self._at_ms[:old], self._mwh[:old]
+        if at_ms - times_ms[0] > 2 * KEPT_MS:
+            old = bisect_left(times_ms, at_ms - KEPT_MS)
+            del times_ms[:old], self._mwh[:old]
 
     def take_up(self, at_ms: int, mwh: int) -> None:
         """Begin with the last reading from before the hub was away."""
@@ -129,10 +130,21 @@ class Meters:
         self._gaps = gaps
         self._counters: dict[tuple[str, str], Counter] = {}
         self._edges: dict[tuple[str, int], Counters] = {}
+        self._of_telegrams: dict[tuple[str, tuple[str, ...]], tuple[tuple[int, Counter], ...]] = {}
 
-    def add(self, device: str, quantity: str, at_ms: int, energy_wh: float) -> None:
-        """Note a reading of `energy_import` or `energy_export`."""
-        self._counter(device, quantity).add(at_ms, energy_wh)
+    def add(
+        self, device: str, quantities: tuple[str, ...], at_ms: int, values: Sequence[float]
+    ) -> None:
+        """Note what a device said; of its quantities only the energy counters matter, in Wh."""
+        counters = self._of_telegrams.get((device, quantities))
+        if counters is None:
+            counters = self._of_telegrams[device, quantities] = tuple(
+                (quantities.index(quantity), self._counter(device, quantity))
+                for quantity in QUANTITIES
+                if quantity in quantities
+            )
+        for place, counter in counters:
+            counter.add(at_ms, values[place])
 
     def come_back(self, now_ms: int, kept: Iterable[tuple[str, int, Counters]]) -> None:
         """Go on after the hub was away, from the last readings: device, time and counters."""

@@ -204,10 +204,7 @@ class ChainAuction(Plugin[Config]):
             if telegram.at is not at:  # meters often speak at the same time
                 at = telegram.at
                 at_ms = round(at.timestamp() * 1000)
-            for quantity in QUANTITIES:
-                energy_wh = telegram.get(quantity)
-                if energy_wh is not None:
-                    add(telegram.device, quantity, at_ms, energy_wh)
+            add(telegram.device, telegram.quantities, at_ms, telegram.values)
 
     def _now_ms(self) -> int:
         return round(self.ctx.clock.now().timestamp() * 1000)

@@ -92,9 +92,9 @@ def meter(house: ClearingHouse, start_ms: int, kilowatt: float, *, taken: float 
         for second in range(-1, 4):
             energy_wh = 5000 + part * kilowatt * 1000 * second / 3600
             at_ms = start_ms + second * 1000
-            house.plan.meters.add(name, quantity, at_ms, energy_wh)
+            house.plan.meters.add(name, (quantity,), at_ms, (energy_wh,))
             other = "energy_export" if quantity == "energy_import" else "energy_import"
-            house.plan.meters.add(name, other, at_ms, 1.0)
+            house.plan.meters.add(name, (other,), at_ms, (1.0,))
 
 
 async def test_a_trade_taken_back_by_a_reorganisation_is_matched_again(bench: Bench):
@@ -277,8 +277,8 @@ def read(house: ClearingHouse, at_ms: int, energy_wh: float) -> None:
     """One reading of both meters: house2 has exported what house1 has imported."""
     for name, quantity in (("house1", "energy_import"), ("house2", "energy_export")):
         other = "energy_export" if quantity == "energy_import" else "energy_import"
-        house.plan.meters.add(name, quantity, at_ms, energy_wh)
-        house.plan.meters.add(name, other, at_ms, 1.0)
+        house.plan.meters.add(name, (quantity,), at_ms, (energy_wh,))
+        house.plan.meters.add(name, (other,), at_ms, (1.0,))
 
 
 async def test_a_window_that_ended_while_the_hub_was_away_is_proved_by_the_counters_around_it(

@@ -23,8 +23,8 @@ def run_meter(
     """A meter that reports every second."""
     for second in range(seconds + 1):
         at_ms = T0 + second * 1000
-        plan.meters.add(device, "energy_import", at_ms, 500 + import_w * second / 3600)
-        plan.meters.add(device, "energy_export", at_ms, 900 + export_w * second / 3600)
+        plan.meters.add(device, ("energy_import",), at_ms, (500 + import_w * second / 3600,))
+        plan.meters.add(device, ("energy_export",), at_ms, (900 + export_w * second / 3600,))
 
 
 @given(st.integers(0, 10**7), st.booleans())

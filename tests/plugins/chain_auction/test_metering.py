@@ -68,6 +68,16 @@ def test_old_readings_are_forgotten():
         made.at(1, 6 * 3_600_000, GAPS)
 
 
+def test_a_counter_is_the_same_in_whatever_telegram_it_comes():
+    made = Meters(GAPS)
+    made.add("meter1", ("power", "energy_export", "energy_import"), 0, (5.0, 20.0, 10.0))
+    made.add("meter1", ("energy_import", "energy_export"), 10_000, (11.0, 22.0))
+    made.add("meter2", ("energy_import", "energy_export"), 10_000, (0.0, 0.0))
+    made.add("meter1", ("power",), 20_000, (5.0,))
+    assert made.newest("meter1") == (10_000, Counters(11_000, 22_000))
+    assert made.between("meter1", 0, 10_000, 10_000) == Counters(1_000, 2_000)
+
+
 @given(
     st.lists(st.integers(0, 10_000_000), min_size=2, max_size=30).map(sorted),
     st.lists(st.integers(0, 300_000), min_size=1, max_size=6).map(sorted),
@@ -76,7 +86,7 @@ def test_energy_of_neighbouring_windows_adds_up(steps_mwh: list[int], moments: l
     made = Meters(GAPS)
     for number, mwh in enumerate(steps_mwh):
         for quantity in ("energy_import", "energy_export"):
-            made.add("meter1", quantity, number * 10_000, mwh / 1000)
+            made.add("meter1", (quantity,), number * 10_000, (mwh / 1000,))
     end = (len(steps_mwh) - 1) * 10_000
     inside = [0, *(m for m in moments if m <= end), end]
     parts = [made.between("meter1", a, b, end).import_mwh for a, b in pairwise(inside)]
@@ -87,16 +97,16 @@ def test_energy_of_neighbouring_windows_adds_up(steps_mwh: list[int], moments: l
 def test_an_edge_once_read_stays_whatever_is_read_later():
     made = Meters(GAPS)
     made.remember("meter1", 5_000, Counters(7, 8))
-    made.add("meter1", "energy_import", 0, 1.0)
-    made.add("meter1", "energy_import", 10_000, 2.0)
+    made.add("meter1", ("energy_import",), 0, (1.0,))
+    made.add("meter1", ("energy_import",), 10_000, (2.0,))
     assert made.edge("meter1", 5_000, 20_000) == (Counters(7, 8), False)
 
 
 def test_over_the_time_the_hub_was_away_the_counter_is_interpolated():
     made = Meters(GAPS)
     made.come_back(100_000, [("meter1", 0, Counters(1_000, 0))])
-    made.add("meter1", "energy_import", 100_000, 101.0)
-    made.add("meter1", "energy_export", 100_000, 0.0)
+    made.add("meter1", ("energy_import",), 100_000, (101.0,))
+    made.add("meter1", ("energy_export",), 100_000, (0.0,))
     assert made.edge("meter1", 50_000, 101_000) == (Counters(51_000, 0), True)
     assert made.is_estimate("meter1", 50_000)
     assert not made.is_estimate("meter1", 100_000)
@@ -106,7 +116,7 @@ def test_over_the_time_the_hub_was_away_the_counter_is_interpolated():
 def test_after_the_hub_was_away_a_first_reading_is_waited_for(quantity: str):
     made = Meters(GAPS)
     made.come_back(100_000, [("meter1", 0, Counters(1_000, 0))])
-    made.add("meter1", quantity, 100_000, 101.0)
+    made.add("meter1", (quantity,), 100_000, (101.0,))
     with pytest.raises(NotYetError):
         made.edge("meter1", 50_000, 115_000)
     with pytest.raises(MeterGapError, match="no reading within 15 s"):
@@ -126,7 +136,7 @@ def test_the_hub_may_not_have_been_away_too_long():
     made = Meters(GAPS)
     made.come_back(700_000, [("meter1", 0, Counters(1_000, 0))])
     for quantity in ("energy_import", "energy_export"):
-        made.add("meter1", quantity, 700_000, 101.0)
+        made.add("meter1", (quantity,), 700_000, (101.0,))
     with pytest.raises(
         MeterGapError, match=r"700 s apart, for the hub was away, more than the 600"
     ):
@@ -138,7 +148,7 @@ def test_only_the_gap_that_the_hub_left_may_be_wide():
     made.come_back(100_000, [("meter1", 0, Counters(1_000, 0))])
     for at_ms in (100_000, 130_000):
         for quantity in ("energy_import", "energy_export"):
-            made.add("meter1", quantity, at_ms, 101.0)
+            made.add("meter1", (quantity,), at_ms, (101.0,))
     with pytest.raises(MeterGapError, match="30 s apart, more than the 15 s allowed"):
         made.edge("meter1", 115_000, 131_000)
 
@@ -146,7 +156,7 @@ def test_only_the_gap_that_the_hub_left_may_be_wide():
 def test_readings_that_came_before_the_kept_one_was_read_stay_behind_it():
     made = Meters(GAPS)
     for quantity in ("energy_import", "energy_export"):
-        made.add("meter1", quantity, 100_000, 101.0)
+        made.add("meter1", (quantity,), 100_000, (101.0,))
     made.come_back(100_000, [("meter1", 0, Counters(1_000, 1_000))])
     assert made.edge("meter1", 50_000, 101_000)[0] == Counters(51_000, 51_000)
 
@@ -154,8 +164,8 @@ def test_readings_that_came_before_the_kept_one_was_read_stay_behind_it():
 def test_the_newest_moment_is_one_that_both_counters_know():
     made = Meters(GAPS)
     assert made.newest("meter1") is None
-    made.add("meter1", "energy_import", 0, 1.0)
+    made.add("meter1", ("energy_import",), 0, (1.0,))
     assert made.newest("meter1") is None
-    made.add("meter1", "energy_export", 5_000, 7.0)
-    made.add("meter1", "energy_import", 10_000, 3.0)
+    made.add("meter1", ("energy_export",), 5_000, (7.0,))
+    made.add("meter1", ("energy_import",), 10_000, (3.0,))
     assert made.newest("meter1") == (5_000, Counters(2_000, 7_000))
