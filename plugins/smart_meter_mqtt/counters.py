@@ -62,23 +62,23 @@ class Counter:
         `max_power_w` is the most that can flow, in hub time: more energy than it can carry since
         the last count was not measured by this meter.
         """
-        if raw_mwh == self.raw_mwh:
-            self.at = at
-            return Step.COUNTED
         elapsed_s = max(0.0, (at - self.at).total_seconds()) + SLACK_S
         limit_mwh = int(max_power_w * MARGIN * elapsed_s / 3.6)
+        self.at = at
+        if 0 <= raw_mwh - self.raw_mwh <= limit_mwh:
+            self.raw_mwh = raw_mwh
+            return Step.COUNTED
         step, added_mwh = self._judge(raw_mwh, limit_mwh)
         if step is not Step.HELD:
             self.offset_mwh = self.total_mwh + added_mwh - raw_mwh
             self.raw_mwh = raw_mwh
-        self.at = at
         return step
 
     def _judge(self, raw_mwh: int, limit_mwh: int) -> tuple[Step, int]:
-        """Return what a raw count means and the energy since the last one."""
+        """Return what a raw count out of the ordinary means, and the energy since the last one."""
         added_mwh = raw_mwh - self.raw_mwh
         if added_mwh >= 0:
-            return (Step.COUNTED, added_mwh) if added_mwh <= limit_mwh else (Step.SWAPPED, 0)
+            return Step.SWAPPED, 0
         for modulus in MODULI_MWH:
             if NEAR_END * modulus <= self.raw_mwh < modulus and modulus + added_mwh <= limit_mwh:
                 return Step.ROLLED_OVER, modulus + added_mwh

@@ -1,4 +1,7 @@
-"""Applies a preset's field map to a payload: which quantities, in the hub's units."""
+"""Applies a preset's field map to a payload: which quantities, in the hub's units.
+
+Reads exactly, in decimals, and says what is wrong; `quick` reads most payloads instead.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,9 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from .payload import (
-    MAX_NUMBER_CHARS,
-    PayloadError,
-    as_number,
-    as_whole,
-    parse_json,
-    parse_number,
-    parse_time,
-    resolve,
-)
-from .preset import LIMITS, FieldReader, TopicMap
-
-PHASES = ("a", "b", "c")
-MOST_MWH = LIMITS["Wh"][1] * 1000
+from .fields import PHASES, FieldReader
+from .payload import PayloadError, as_number, parse_json, parse_number, parse_time, resolve
+from .preset import TopicMap
 
 
 class Value(NamedTuple):
@@ -34,22 +26,11 @@ class Value(NamedTuple):
 
 @dataclass(slots=True)
 class Decoded:
-    """What a payload said: values, the meter's own time if it sends one, and what was unusable.
+    """What a payload said: values, the meter's own time if it sends one, and what was unusable."""
 
-    `plain` are values that need not be exact, by quantity: nothing is counted or added up.
-    `counted_mwh` are counters of energy.
-    """
-
-    plain: dict[str, float] = field(default_factory=dict)
-    counted_mwh: dict[str, int] = field(default_factory=dict)
     values: list[Value] = field(default_factory=list)
     at: datetime | None = None
     problems: list[str] = field(default_factory=list)
-
-    @property
-    def any_value(self) -> bool:
-        """Whether it said anything."""
-        return bool(self.plain or self.counted_mwh or self.values)
 
 
 def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Decoded:
@@ -73,38 +54,21 @@ def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Deco
     except PayloadError as error:
         decoded.problems.append(str(error))
         return decoded
-    _decode_fields(topic, document, decoded)
-    if not (decoded.any_value or decoded.problems or topic.partial):
+    for reader in topic.readers:
+        raw = _first_present(document, reader)
+        if raw is not None:
+            _decode_field(reader, raw, decoded)
+    if not (decoded.values or decoded.problems or topic.partial):
         decoded.problems.append("no known field in it: is the preset the right one?")
     return decoded
 
 
-def _decode_fields(topic: TopicMap, document: Any, decoded: Decoded) -> None:
-    holders = [resolve(document, pointer) for pointer in topic.holders]
-    for reader, places in topic.places:
-        for at, key in places:
-            holder = holders[at]
-            if type(holder) is dict:
-                raw = holder.get(key)
-            else:
-                raw = holder if key is None else resolve(holder, (key,))
-            if raw is not None:
-                break
-        else:
-            continue
-        limits = reader.plain
-        if limits is not None and type(raw) is bytes and len(raw) <= MAX_NUMBER_CHARS:
-            # By far the most frequent: one number, which need not be exact.
-            value = float(raw)
-            if limits[0] <= value <= limits[1]:
-                decoded.plain[reader.quantity] = value
-                continue
-        elif reader.mwh_digits is not None and type(raw) is bytes:
-            count_mwh = as_whole(raw, reader.mwh_digits)
-            if count_mwh is not None and count_mwh <= MOST_MWH:
-                decoded.counted_mwh[reader.quantity] = count_mwh
-                continue
-        _decode_field(reader, raw, decoded)
+def _first_present(document: Any, reader: FieldReader) -> Any:
+    for pointer in reader.pointers:
+        raw = resolve(document, pointer)
+        if raw is not None:
+            return raw
+    return None
 
 
 def _decode_field(reader: FieldReader, raw: Any, decoded: Decoded) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 
 from .counters import Counter, Step
-from .decode import Decoded, Value, decode
+from .decode import Value, decode
 from .payload import PayloadError, parse_json, resolve
 from .preset import AvailabilityMap, Preset, TopicMap, split_pointer
 
@@ -72,29 +72,27 @@ class Device:
         A retained message says how things were: it counts only by the meter's own time, as an
         estimate, and is no sign of life.
         """
+        quick = topic.quick
+        said = None if quick is None else quick.read(payload, self.zone, now)
+        if said is not None:
+            at = self._time_of(topic, payload, said.at, now, retained)
+            if at is None:
+                return []
+            self.problem = None
+            return self._report(said.numbers, said.counts_mwh, at, retained)
         decoded = decode(topic, payload, self.zone, now)
         if decoded.problems:
             self._complain(decoded.problems[0])
-        said_something = decoded.any_value
-        if not said_something and decoded.problems:
+        if not decoded.values:
+            if not (decoded.problems or retained):
+                self.heard_at = now
             return []
-        if not retained:
-            self.heard_at = now
-        if not said_something or (retained and decoded.at is None):
-            return []
-        at = now if decoded.at is None else decoded.at
-        if at - now > MAX_AHEAD:
-            ahead_s = (at - now).total_seconds()
-            self._complain(f"its clock is {ahead_s:.0f} s ahead of the hub's")
-            return []
-        if decoded.at is not None and not self._is_newer(topic.topic, at, payload):
+        at = self._time_of(topic, payload, decoded.at, now, retained)
+        if at is None:
             return []
         if not decoded.problems:
             self.problem = None
-        self.counts.accepted += 1
-        if not retained and not at.microsecond:
-            at = within_its_second(at, now)
-        return self._report(decoded, at, retained)
+        return self._report(*self._add_up(decoded.values), at, retained)
 
     def receive_availability(self, where: AvailabilityMap, payload: bytes) -> None:
         """Note whether the meter says it is there."""
@@ -140,43 +138,79 @@ class Device:
         self.counts.unusable += 1
         self.problem = problem
 
+    def _time_of(
+        self,
+        topic: TopicMap,
+        payload: bytes,
+        said_at: datetime | None,
+        now: datetime,
+        retained: bool,
+    ) -> datetime | None:
+        """Return when a usable message was measured; None if it does not count."""
+        if not retained:
+            self.heard_at = now
+        if said_at is None:
+            if retained:
+                return None
+            at = now
+        elif said_at > now and said_at - now > MAX_AHEAD:
+            ahead_s = (said_at - now).total_seconds()
+            self._complain(f"its clock is {ahead_s:.0f} s ahead of the hub's")
+            return None
+        elif self._is_newer(topic.topic, said_at, payload):
+            at = said_at
+        else:
+            return None
+        self.counts.accepted += 1
+        return at if retained or at.microsecond or at >= now else within_its_second(at, now)
+
     def _is_newer(self, topic: str, at: datetime, payload: bytes) -> bool:
         newest = self._newest.get(topic)
-        if newest is not None:
+        if newest is not None and at <= newest[0]:
             if at < newest[0]:
                 self.counts.late += 1
                 return False
-            if newest == (at, payload):
+            if payload == newest[1]:
                 self.counts.duplicate += 1
                 return False
         self._newest[topic] = (at, payload)
         return True
 
-    def _report(self, decoded: Decoded, at: datetime, retained: bool) -> list[Report]:
-        found = decoded.plain
-        counted_mwh = decoded.counted_mwh
-        for value in decoded.values:
-            number: Decimal | None = value.value
-            if value.part is not None:
-                number = self._sum_of_parts(value)
+    def _report(
+        self, numbers: dict[str, float], counts_mwh: Mapping[str, int], at: datetime, retained: bool
+    ) -> list[Report]:
+        """Return what was measured. Takes `numbers` for its own."""
+        if self.single_phase:
+            numbers = {quantity.removesuffix("_a"): number for quantity, number in numbers.items()}
+        uncertain: list[Report] = []
+        for quantity, raw_mwh in counts_mwh.items():
+            counter = self.counters.get(quantity)
+            if counter is None:
+                counter = self.counters[quantity] = Counter(raw_mwh, 0, at)
+            if raw_mwh == counter.raw_mwh:
+                counter.at = at
+            elif not self._count(counter, raw_mwh, at):
+                total_wh = counter.total_mwh / 1000
+                uncertain.append(Report((quantity,), (total_wh,), at, estimated=True))
+                continue
+            numbers[quantity] = (counter.raw_mwh + counter.offset_mwh) / 1000
+        if numbers:
+            return [Report(tuple(numbers), tuple(numbers.values()), at, retained), *uncertain]
+        return uncertain
+
+    def _add_up(self, values: Iterable[Value]) -> tuple[dict[str, float], dict[str, int]]:
+        """Return numbers, and counts in mWh, of which those in several parts are complete."""
+        numbers: dict[str, float] = {}
+        counts_mwh: dict[str, int] = {}
+        for value in values:
+            number = value.value if value.part is None else self._sum_of_parts(value)
             if number is None:
                 continue
             if value.unit == "Wh":
-                counted_mwh[value.quantity] = round(number * 1000)
+                counts_mwh[value.quantity] = round(number * 1000)
             else:
-                found[value.quantity] = float(number)
-        if self.single_phase:
-            found = {quantity.removesuffix("_a"): number for quantity, number in found.items()}
-        uncertain: list[Report] = []
-        for quantity, raw_mwh in counted_mwh.items():
-            total_mwh, certain = self._count(quantity, raw_mwh, at)
-            if certain:
-                found[quantity] = total_mwh / 1000
-            else:
-                uncertain.append(Report((quantity,), (total_mwh / 1000,), at, estimated=True))
-        if found:
-            return [Report(tuple(found), tuple(found.values()), at, retained), *uncertain]
-        return uncertain
+                numbers[value.quantity] = float(number)
+        return numbers, counts_mwh
 
     def _sum_of_parts(self, value: Value) -> Decimal | None:
         """Return the sum when each part came anew since the last one; else None."""
@@ -189,17 +223,12 @@ class Device:
         parts.clear()
         return total
 
-    def _count(self, quantity: str, raw_mwh: int, at: datetime) -> tuple[int, bool]:
-        counter = self.counters.get(quantity)
-        if counter is None:
-            counter = self.counters[quantity] = Counter(raw_mwh, 0, at)
-            return counter.total_mwh, True
+    def _count(self, counter: Counter, raw_mwh: int, at: datetime) -> bool:
+        """Return whether it is certain how much was counted."""
         step = counter.accept(raw_mwh, at, self.max_power_w)
-        if step is Step.COUNTED:
-            return counter.total_mwh, True
-        if step not in (Step.COUNTED, Step.HELD):
+        if step is not Step.COUNTED and step is not Step.HELD:
             self.counts.cycles += 1
-        return counter.total_mwh, step.certain
+        return step.certain
 
 
 def troubles(

@@ -67,18 +67,6 @@ def as_number(value: Any) -> Decimal:
     raise PayloadError(f"{_kind(value)} instead of a number")
 
 
-def as_whole(number: bytes, digits: int) -> int | None:
-    """Return a plain decimal number times ten to the power of `digits`, exactly; None if it has
-    more decimals than that, a sign or an exponent, or too many digits.
-    """
-    whole, _, decimals = number.partition(b".")
-    missing = digits - len(decimals)
-    if missing < 0 or len(number) > MAX_NUMBER_CHARS:
-        return None
-    figures = whole + decimals
-    return int(figures) * 10**missing if figures.isdigit() else None
-
-
 def resolve(document: Any, pointer: Sequence[str]) -> Any:
     """Return the value at a JSON pointer (RFC 6901, split); None if there is nothing."""
     for step in pointer:
@@ -100,12 +88,12 @@ def parse_time(value: Any, zone: tzinfo, now: datetime) -> datetime:
     """
     if isinstance(value, str):
         return _parse_iso(value, zone, now)
-    seconds = as_number(value)
+    seconds = value if type(value) is float else as_number(value)
     if seconds >= _MILLISECONDS_FROM:
         seconds = seconds / 1000
     try:
         return datetime.fromtimestamp(0, UTC) + timedelta(seconds=float(seconds))
-    except OverflowError:
+    except (OverflowError, ValueError):
         raise PayloadError("the time is out of range") from None
 
 

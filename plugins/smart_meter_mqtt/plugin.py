@@ -141,22 +141,21 @@ class SmartMeterMqtt(Plugin[Config]):
                 link.subscribe(topic_filter, self._receive_availability)
 
     def _receive(self, message: LinkMessage) -> None:
+        """Read a message. All that arrive in one turn of the loop are published at its end,
+        together.
+        """
         now = self.ctx.clock.now()
         for device, topic in self.readings.get(message.topic, ()):
-            for report in device.receive(topic, message.payload, now, retained=message.retained):
-                quality = Quality.ESTIMATED if report.estimated else Quality.GOOD
-                self._publish(
-                    Telegram(device.name, report.quantities, report.values, report.at, quality)
-                )
-            line = device.log_line(now)
-            if line is not None:
-                self.ctx.log.warning("%s", line)
-
-    def _publish(self, telegram: Telegram) -> None:
-        """Publish all that arrives in this turn of the loop at its end, together."""
-        if not self.telegrams:
-            asyncio.get_running_loop().call_soon(self._publish_all)
-        self.telegrams.append(telegram)
+            reports = device.receive(topic, message.payload, now, retained=message.retained)
+            if reports and not self.telegrams:
+                asyncio.get_running_loop().call_soon(self._publish_all)
+            for quantities, values, at, estimated in reports:
+                quality = Quality.ESTIMATED if estimated else Quality.GOOD
+                self.telegrams.append(Telegram(device.name, quantities, values, at, quality))
+            if device.problem is not None:
+                line = device.log_line(now)
+                if line is not None:
+                    self.ctx.log.warning("%s", line)
 
     def _publish_all(self) -> None:
         telegrams, self.telegrams = self.telegrams, []

@@ -8,49 +8,13 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-#: Units that meters use: what the hub calls it, and how many of those one is.
-SCALES: dict[str, tuple[str, Decimal]] = {
-    "W": ("W", Decimal(1)),
-    "kW": ("W", Decimal(1000)),
-    "MW": ("W", Decimal(1_000_000)),
-    "var": ("var", Decimal(1)),
-    "kvar": ("var", Decimal(1000)),
-    "VA": ("VA", Decimal(1)),
-    "kVA": ("VA", Decimal(1000)),
-    "V": ("V", Decimal(1)),
-    "mV": ("V", Decimal("0.001")),
-    "kV": ("V", Decimal(1000)),
-    "A": ("A", Decimal(1)),
-    "mA": ("A", Decimal("0.001")),
-    "Hz": ("Hz", Decimal(1)),
-    "Wh": ("Wh", Decimal(1)),
-    "kWh": ("Wh", Decimal(1000)),
-    "MWh": ("Wh", Decimal(1_000_000)),
-    "Ws": ("Wh", Decimal(1) / 3600),
-    "%": ("%", Decimal(1)),
-    "1": ("1", Decimal(1)),
-}
-#: What lies outside cannot have been measured at a feeder; limits in the hub's units.
-LIMITS: dict[str, tuple[int, int]] = {
-    "V": (-1_000_000, 1_000_000),
-    "A": (-1_000_000, 1_000_000),
-    "W": (-1_000_000_000, 1_000_000_000),
-    "var": (-1_000_000_000, 1_000_000_000),
-    "VA": (-1_000_000_000, 1_000_000_000),
-    "Hz": (0, 1_000),
-    "Wh": (0, 10_000_000_000_000),
-    "%": (0, 100),
-    "1": (-64, 64),
-}
-
-
-#: By how many Wh one is of a unit: the power of ten that makes it mWh.
-_MWH_DIGITS = {Decimal(10) ** power: power + 3 for power in range(7)}
+from .fields import LIMITS, MWH_DIGITS, SCALES, FieldReader
+from .quick import QuickReader
 
 
 class PresetError(ValueError):
@@ -59,36 +23,6 @@ class PresetError(ValueError):
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Place(NamedTuple):
-    """Where in a document a value may be: in one of the topic's holders, under a key, or (without
-    a key) the whole of it.
-    """
-
-    holder: int
-    key: str | None
-
-
-class FieldReader(NamedTuple):
-    """A field map made ready: pointers split, limits in the payload's unit.
-
-    `plain` are the limits of a field that needs no more than to be in range: it is in the hub's
-    unit already, and nothing is counted or added up. Else it is None. `mwh_digits` is by how many
-    digits a counter of energy is to be shifted to be one of mWh, None for others.
-    """
-
-    quantity: str
-    pointers: tuple[tuple[str, ...], ...]
-    plain: tuple[float, float] | None
-    mwh_digits: int | None
-    factor: Decimal
-    unit: str
-    raw_unit: str
-    raw_low: Decimal
-    raw_high: Decimal
-    channels: str
-    part: str | None
 
 
 class FieldMap(_Part):
@@ -142,7 +76,7 @@ class FieldMap(_Part):
             (float(low), float(high))
             if factor == 1 and unit != "Wh" and self.part is None
             else None,
-            _MWH_DIGITS.get(factor) if unit == "Wh" and self.part is None else None,
+            MWH_DIGITS.get(factor) if unit == "Wh" and self.part is None else None,
             factor,
             unit,
             self.unit,
@@ -175,19 +109,11 @@ class TopicMap(_Part):
         return tuple(field.reader for field in self.fields)
 
     @cached_property
-    def holders(self) -> tuple[tuple[str, ...], ...]:
-        """Pointers to the objects in which the fields are, each once."""
-        every = [pointer[:-1] for reader in self.readers for pointer in reader.pointers]
-        return tuple(dict.fromkeys(every))
-
-    @cached_property
-    def places(self) -> tuple[tuple[FieldReader, tuple[Place, ...]], ...]:
-        """Each field with the places where it may be, the first present of which counts."""
-        number = {pointer: index for index, pointer in enumerate(self.holders)}
-        return tuple(
-            (reader, tuple(Place(number[p[:-1]], p[-1] if p else None) for p in reader.pointers))
-            for reader in self.readers
-        )
+    def quick(self) -> QuickReader | None:
+        """Reads ordinary payloads; None where each needs to be read with care."""
+        if self.format == "number" or not QuickReader.can_read(self.readers):
+            return None
+        return QuickReader(self.readers, self.time_steps)
 
     @model_validator(mode="after")
     def _check(self) -> TopicMap:

@@ -1,0 +1,66 @@
+"""One quantity in a payload, made ready to be read, and the units in which meters speak."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+#: Units that meters use: what the hub calls it, and how many of those one is.
+SCALES: dict[str, tuple[str, Decimal]] = {
+    "W": ("W", Decimal(1)),
+    "kW": ("W", Decimal(1000)),
+    "MW": ("W", Decimal(1_000_000)),
+    "var": ("var", Decimal(1)),
+    "kvar": ("var", Decimal(1000)),
+    "VA": ("VA", Decimal(1)),
+    "kVA": ("VA", Decimal(1000)),
+    "V": ("V", Decimal(1)),
+    "mV": ("V", Decimal("0.001")),
+    "kV": ("V", Decimal(1000)),
+    "A": ("A", Decimal(1)),
+    "mA": ("A", Decimal("0.001")),
+    "Hz": ("Hz", Decimal(1)),
+    "Wh": ("Wh", Decimal(1)),
+    "kWh": ("Wh", Decimal(1000)),
+    "MWh": ("Wh", Decimal(1_000_000)),
+    "Ws": ("Wh", Decimal(1) / 3600),
+    "%": ("%", Decimal(1)),
+    "1": ("1", Decimal(1)),
+}
+#: What lies outside cannot have been measured at a feeder; limits in the hub's units.
+LIMITS: dict[str, tuple[int, int]] = {
+    "V": (-1_000_000, 1_000_000),
+    "A": (-1_000_000, 1_000_000),
+    "W": (-1_000_000_000, 1_000_000_000),
+    "var": (-1_000_000_000, 1_000_000_000),
+    "VA": (-1_000_000_000, 1_000_000_000),
+    "Hz": (0, 1_000),
+    "Wh": (0, 10_000_000_000_000),
+    "%": (0, 100),
+    "1": (-64, 64),
+}
+#: What a list of three values belongs to.
+PHASES = ("a", "b", "c")
+#: By how many Wh one is of a unit: the power of ten that makes it mWh.
+MWH_DIGITS = {Decimal(10) ** power: power + 3 for power in range(7)}
+
+
+class FieldReader(NamedTuple):
+    """A field map made ready: pointers split, limits in the payload's unit.
+
+    `plain` are the limits of a field that needs no more than to be in range: it is in the hub's
+    unit already, and nothing is counted or added up. Else it is None. `mwh_digits` is by how many
+    digits a counter of energy is to be shifted to be one of mWh, None for others.
+    """
+
+    quantity: str
+    pointers: tuple[tuple[str, ...], ...]
+    plain: tuple[float, float] | None
+    mwh_digits: int | None
+    factor: Decimal
+    unit: str
+    raw_unit: str
+    raw_low: Decimal
+    raw_high: Decimal
+    channels: str
+    part: str | None
