@@ -17,6 +17,7 @@ PLUGINS = ROOT / "plugins"
 WIRING_NAMES = ("plugin.py", "*_plugin.py", "configuration.py")
 # Wiring under other names, and why it is not in one of those files.
 WIRING: dict[str, str] = {
+    "plugins/chain_auction/venue.py": "opens the twin or the chain with what the hub gives",
     "plugins/tap_controller/advisor.py": "asks the twin what the planner wants to know",
     "plugins/tap_controller/lookout.py": "turns the hub's readings into what is seen",
     "plugins/notifier/lanes.py": "one task per destination: waiting is what it does",

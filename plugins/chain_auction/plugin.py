@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -37,16 +35,15 @@ from hub.api import (
     telegrams,
 )
 
-from . import node, views
+from . import views
 from .announcements import announcement, moment
 from .answerer import Answerer
 from .book import BookTrade
 from .clearing_house import ClearingHouse, Party
 from .coin import wei
-from .configuration import CONTRACTS, SPARE_S, Config, check_market
+from .configuration import SPARE_S, Config, check_market
 from .deliveries import Delivery, DeliveryPlan, WindowRule
 from .events import Entry
-from .market import Market
 from .metering import QUANTITIES, Gaps, Meters
 from .order_desk import OrderDesk
 from .problems import (
@@ -58,10 +55,8 @@ from .problems import (
     Unreachable,
 )
 from .tables import metadata
-from .twin_market import TwinMarket, pseudo_address
+from .venue import Venue
 
-DEV_CHAIN_ID = 31337
-HOST = "127.0.0.1"
 SETTLE_EVERY_S = 1.0
 TIDY_EVERY_S = 10.0
 LOOK_AFTER_S = 2.0
@@ -86,15 +81,14 @@ class ChainAuction(Plugin[Config]):
     async def start(self, ctx: Context) -> None:
         self.ctx = ctx
         self.house: ClearingHouse
-        self._node: node.AnvilNode | None = None
-        self._market: Market | None = None
+        self._venue = Venue(ctx, self.config)
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._next_match_at = ctx.clock.now()
         self._status: tuple[object, ...] = ()
         await ctx.ledger.create(metadata)
         async with self._problems():
-            addresses = await self._open_market()
-            await self._open_house(addresses)
+            await self._venue.open()
+            await self._open_house()
         self._serve()
         self._schedule()
 
@@ -103,67 +97,10 @@ class ChainAuction(Plugin[Config]):
             if hasattr(self, "house"):
                 await self.house.keep_readings()
         finally:
-            if self._market is not None:
-                await self._market.close()
-            if self._node is not None:
-                await self.ctx.run_blocking(self._node.stop)
+            await self._venue.close()
 
-    # -- opening --
-
-    async def _open_market(self) -> Mapping[str, str]:
-        """Open the chain or the twin; returns the houses' addresses."""
-        ctx, config = self.ctx, self.config
-        if config.backend == "twin" or (config.backend == "auto" and ctx.virtual):
-            twin = TwinMarket(
-                config.params(),
-                price_tick_wei=wei(config.price_tick),
-                lot_wh=config.lot_wh,
-                now_s=lambda: self._now_ms() // 1000,
-            )
-            await twin.open(ctx.ledger, ctx.name)
-            self._market = twin
-            return {house: pseudo_address(house) for house in ctx.houses}
-        compiled = config.load_artefact()
-        if config.embedded:
-            await self._start_node()
-        # web3 takes two seconds to import: on a thread, and only where there is a chain.
-        module = await ctx.run_blocking(importlib.import_module, ".chain_market", __package__)
-        # Virtual time stands still for the chain: what is waited for there takes real time.
-        sleep = self._sleep_outside if ctx.virtual else ctx.clock.sleep
-        hub = module.Surroundings(
-            ctx.ledger, lambda: ctx.clock.now().timestamp(), sleep, asyncio.Lock, ctx.log,
-            ctx.run_blocking, ctx.outside, ctx.virtual,
-        )  # fmt: skip
-        own_url = self._node.url if self._node is not None else ""
-        settings = config.chain_settings(ctx.name, ctx.houses, own_url)
-        market = module.ChainMarket(settings, compiled, hub)
-        self._market = market
-        await market.open()
-        addresses: Mapping[str, str] = market.keyring.addresses
-        return addresses
-
-    async def _sleep_outside(self, seconds: float) -> None:
-        await self.ctx.run_blocking(time.sleep, seconds)
-
-    async def _start_node(self) -> None:
-        ctx, config = self.ctx, self.config
-        settings = node.NodeSettings(
-            binary=node.find_binary(CONTRACTS),
-            state_dir=ctx.data_dir,
-            host=HOST,
-            port=node.free_port(HOST) if ctx.virtual else config.port,
-            chain_id=config.chain_id or DEV_CHAIN_ID,
-            accounts=max(10, len(ctx.houses) + 6),
-            port_key=f"plugins.{ctx.name}.port",
-            origin_s=int(ctx.clock.now().timestamp()) if ctx.virtual else None,
-        )
-        self._node = node.AnvilNode(settings)
-        for line in await ctx.run_blocking(self._node.start):
-            ctx.log.warning("%s", line)
-
-    async def _open_house(self, addresses: Mapping[str, str]) -> None:
-        ctx, config = self.ctx, self.config
-        assert self._market is not None
+    async def _open_house(self) -> None:
+        ctx, config, addresses = self.ctx, self.config, self._venue.addresses
         rule = WindowRule(
             lead_ms=round(config.lead * 1000),
             length_ms=round(config.window * 1000),
@@ -172,7 +109,7 @@ class ChainAuction(Plugin[Config]):
         )
         gaps = Gaps(round(config.meter_gap * 1000), away_ms=round(config.outage_gap * 1000))
         self.house = ClearingHouse(
-            market=self._market,
+            market=self._venue.market,
             ledger=ctx.ledger,
             plan=DeliveryPlan(rule, Meters(gaps), config.meter_accuracy_permille),
             parties={
@@ -222,8 +159,8 @@ class ChainAuction(Plugin[Config]):
         if self.house.market.facts.on_chain:
             ctx.every(LOOK_AFTER_S, self._look_after, name="transactions")
             ctx.background(self._watch(), name="chain")
-        if self._node is not None:
-            ctx.every(KEEP_STATE_S, self._keep_state, name="keep state")
+        if self._venue.embedded:
+            ctx.every(KEEP_STATE_S, self._venue.keep_state, name="keep state")
 
     async def _poll(self) -> None:
         async with self._problems():
@@ -247,17 +184,11 @@ class ChainAuction(Plugin[Config]):
         async with self._problems(absence_is_news=False):
             await self.house.market.retry_pending()
 
-    async def _keep_state(self) -> None:
-        if self._node is not None:
-            await self.ctx.run_blocking(self._node.keep_good_state)
-
     async def _watch(self) -> None:
         """End the plugin, so that it starts anew, when the chain under it is gone."""
         while not self._broken.done():
-            if self._node is not None and not self._node.running:
-                raise Unavailable(
-                    f"the embedded chain ended: {self._node.last_words() or 'it was killed'}"
-                )
+            if fault := self._venue.fault():
+                raise Unavailable(fault)
             await self.ctx.clock.sleep(NODE_CHECK_S)
         await self._broken
 
