@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,23 +68,84 @@ class Channel:
             self.dead_since = None
 
 
+@dataclass(slots=True, eq=False)
+class Device:
+    """A meter with its channels and when it last reported any of them.
+
+    It is calm while every channel that has reported is inside `band_pu`, where a sample ends all
+    alarms on its voltage and begins none. Most telegrams find a calm meter and leave it calm: then
+    nothing has to be judged.
+    """
+
+    meter: Meter
+    heard: datetime
+    band_pu: tuple[float, float]
+    channels: tuple[Channel, ...] = ()
+    calm: bool = False
+    _quantities: tuple[str, ...] = ()
+    #: Where the channels are in telegrams of these quantities.
+    _places: tuple[tuple[int, Channel], ...] = ()
+
+    @property
+    def inside(self) -> bool:
+        """Whether every channel that has reported is inside the band."""
+        low, high = self.band_pu
+        return all(c.volts is None or low <= (c.pu or 0.0) <= high for c in self.channels)
+
+    def voltages(self, quantities: tuple[str, ...]) -> tuple[tuple[int, Channel], ...]:
+        """Return the places of this meter's voltages in a telegram, with their channels."""
+        if quantities != self._quantities:
+            by_quantity = dict(zip(self.meter.quantities, self.channels, strict=True))
+            self._quantities = quantities
+            self._places = tuple(
+                (place, by_quantity[quantity])
+                for place, quantity in enumerate(quantities)
+                if quantity in by_quantity
+            )
+        return self._places
+
+    def note_calm(
+        self, places: tuple[tuple[int, Channel], ...], values: Sequence[float], now: datetime
+    ) -> bool:
+        """Note the voltages of a telegram while they are inside the band; False at the first that
+        is not.
+        """
+        low, high = self.band_pu
+        nominal_v = self.meter.nominal_v
+        for place, channel in places:
+            volts = values[place]
+            if not low <= volts / nominal_v <= high:
+                return False
+            channel.volts = volts
+            channel.seen = now
+        self.heard = now
+        return True
+
+
+#: The band in pu in which nothing is to be said of a meter.
+Band = Callable[[Meter], tuple[float, float]]
+
+
 class Channels:
     """All channels, found by device and quantity, by phase, and by meter."""
 
-    def __init__(self, meters: Iterable[Meter]) -> None:
-        self.meters = {meter.device: meter for meter in meters}
-        self._by_reading: dict[tuple[str, str], Channel] = {}
-        self._by_device: dict[str, list[Channel]] = {}
-        self._by_house = {m.house: m for m in self.meters.values() if m.house is not None}
+    def __init__(self, meters: Iterable[Meter], now: datetime, band: Band) -> None:
+        """Begin with nothing heard, as if all had reported at `now`."""
+        self.devices: dict[str, Device] = {}
+        self._by_house: dict[str, Meter] = {}
         self._dark: dict[Channel, None] = {}
-        for meter in self.meters.values():
-            for quantity, phase in meter.quantities.items():
-                channel = Channel(meter, phase)
-                self._by_reading[meter.device, quantity] = channel
-                self._by_device.setdefault(meter.device, []).append(channel)
+        for meter in meters:
+            channels = tuple(Channel(meter, phase) for phase in meter.quantities.values())
+            self.devices[meter.device] = Device(meter, now, band(meter), channels)
+            if meter.house is not None:
+                self._by_house[meter.house] = meter
 
     def __iter__(self) -> Iterator[Channel]:
-        return iter(self._by_reading.values())
+        return (channel for device in self.devices.values() for channel in device.channels)
+
+    @property
+    def meters(self) -> tuple[Meter, ...]:
+        return tuple(device.meter for device in self.devices.values())
 
     @property
     def dark(self) -> tuple[Channel, ...]:
@@ -99,11 +160,9 @@ class Channels:
         else:
             self._dark.setdefault(channel)
 
-    def find(self, device: str, quantity: str) -> Channel | None:
-        return self._by_reading.get((device, quantity))
-
-    def of(self, device: str) -> list[Channel]:
-        return self._by_device.get(device, [])
+    def of(self, device: str) -> tuple[Channel, ...]:
+        known = self.devices.get(device)
+        return () if known is None else known.channels
 
     def meter_of(self, house: str) -> Meter | None:
         return self._by_house.get(house)

@@ -52,6 +52,12 @@ class LimitRules:
             return Level.EDGE
         return Level.INSIDE
 
+    @property
+    def inside_pu(self) -> tuple[float, float]:
+        """From where to where a voltage lies INSIDE."""
+        low = max(self.low_pu + self.hysteresis_pu, self.emergency_low_pu, self.dead_below_pu)
+        return low, min(self.high_pu - self.hysteresis_pu, self.emergency_high_pu)
+
 
 @dataclass(slots=True)
 class LimitWatch:

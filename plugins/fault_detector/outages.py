@@ -43,8 +43,15 @@ class OutageAlarms:
         """Whether any sample may matter: somebody is dark, or was a moment ago."""
         return self._register.any_dark or self.waiting
 
+    @property
+    def quiet(self) -> bool:
+        """Whether everybody has voltage, and nobody was told otherwise."""
+        return not (self._register.any_dark or self._channels.dark)
+
     def check(self, now: datetime) -> list[Finding]:
         """Judge all channels as of now."""
+        if not (self._channels.dark or self._register.any_dark or self._relit):
+            return []
         found = self._clear_faults(now) + self._clear_outages(now)
         dark: dict[str, Judgement] = {}
         for channel in self._channels.dark:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -104,9 +104,9 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
                 continue
             if not self._delays.is_current(telegram.device, telegram.at, now):
                 continue
-            for place in voltage_places(telegram.quantities):
-                quantity, volts = telegram.quantities[place], telegram.values[place]
-                self._put(self._detector.sample(telegram.device, quantity, volts, now))
+            self._put(
+                self._detector.hear(telegram.device, telegram.quantities, telegram.values, now)
+            )
         if self._detector.waiting and not self._settling:
             self._settling = True
             due = now + timedelta(seconds=self.config.settle)
@@ -183,12 +183,6 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
     async def probe(self) -> Mapping[str, Any]:
         """Return the alarms that stand."""
         return await self._alarms(None)
-
-
-@lru_cache(256)
-def voltage_places(quantities: tuple[str, ...]) -> tuple[int, ...]:
-    """Return where the voltages are in a telegram."""
-    return tuple(place for place, quantity in enumerate(quantities) if quantity in VOLTAGES)
 
 
 def _alarm(finding: Finding) -> Alarm:

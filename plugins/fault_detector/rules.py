@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from .alarms import BROKER_LOST, FAULT, METER_LOST, OUTAGE, VOLTAGE, Finding, Register
-from .channels import Channel, Channels, Meter
+from .channels import Channel, Channels, Device, Meter
 from .limits import LimitAlarms, LimitRules
 from .outages import OutageAlarms, phases_of
 from .silence import ALL_METERS, SilenceAlarms
@@ -24,7 +25,7 @@ class Rules:
 
 
 class Detector:
-    """Watches a set of meters. Call `sample` for each voltage, and `check` every second or so."""
+    """Watches a set of meters. Call `hear` for each telegram, and `check` every second or so."""
 
     def __init__(
         self,
@@ -35,11 +36,13 @@ class Detector:
     ) -> None:
         """Begin with the alarms that stood when the detector was last stopped."""
         self._rules = rules
-        self._channels = Channels(meters)
+        self._channels = Channels(meters, now, self._band)
         self._register = Register(standing)
         self._outages = OutageAlarms(self._channels, rules.supply, self._register)
         self._limits = LimitAlarms(rules.limits, self._register)
-        self._silence = SilenceAlarms(self._channels.meters, rules.stale_after, self._register, now)
+        self._silence = SilenceAlarms(
+            self._channels.devices, rules.stale_after, self._register, now
+        )
 
     @property
     def active(self) -> tuple[Finding, ...]:
@@ -55,29 +58,54 @@ class Detector:
         """Whether a dead channel is not judged yet: `check` is due after the settling time."""
         return self._outages.waiting
 
-    def sample(self, device: str, quantity: str, volts: float, now: datetime) -> list[Finding]:
-        """Take one voltage in V; devices that are not watched are ignored."""
-        channel = self._channels.find(device, quantity)
-        if channel is None:
+    def hear(
+        self, device: str, quantities: tuple[str, ...], values: Sequence[float], now: datetime
+    ) -> list[Finding]:
+        """Take the voltages of a telegram in V; devices that are not watched are ignored."""
+        known = self._channels.devices.get(device)
+        if known is None:
             return []
+        places = known.voltages(quantities)
+        quiet = known.calm and self._outages.quiet and self._silence.quiet
+        if not places or (quiet and known.note_calm(places, values, now)):
+            return []
+        found: list[Finding] = []
+        for place, channel in places:
+            found += self._sample(known, channel, values[place], now)
+        known.calm = known.inside  # which ends an alarm on its voltage
+        return found
+
+    def sample(self, device: str, quantity: str, volts: float, now: datetime) -> list[Finding]:
+        """Take one voltage in V."""
+        return self.hear(device, (quantity,), (volts,), now)
+
+    def _sample(
+        self, device: Device, channel: Channel, volts: float, now: datetime
+    ) -> list[Finding]:
         was_dead = channel.dead_since is not None
         self._channels.take(channel, volts, now, self._rules.supply.dead_below_pu)
         found = self._silence.heard(device, now)
         if was_dead or channel.dead_since is not None or self._outages.concerned:
             found += self._outages.check(now)
-        if channel.meter.house is not None:
-            # The head's voltage is the affair of the network above: no limits there.
-            found += self._limits.take(channel.meter, self._fresh_pu(channel, now), now)
+        if device.meter.house is not None:
+            found += self._limits.take(device.meter, self._fresh_pu(device, now), now)
         return found
 
-    def _fresh_pu(self, channel: Channel, now: datetime) -> list[float]:
-        """Return the voltages of a channel that has just reported and of its meter's others."""
-        channels = self._channels.of(channel.meter.device)
-        if len(channels) == 1:
-            assert channel.pu is not None
-            return [channel.pu]
+    def _band(self, meter: Meter) -> tuple[float, float]:
+        """Return where a voltage gives no reason to judge.
+
+        The head's voltage is the affair of the network above: no limits there.
+        """
+        dead_below_pu = self._rules.supply.dead_below_pu
+        if meter.house is None:
+            return dead_below_pu, math.inf
+        low, high = self._rules.limits.inside_pu
+        return max(low, dead_below_pu), high
+
+    def _fresh_pu(self, device: Device, now: datetime) -> list[float]:
+        """Return the voltages of a meter's channels, one of which has just reported."""
         stale_after = self._rules.stale_after
-        return [c.pu for c in channels if c.pu is not None and c.fresh(now, stale_after)]
+        return [c.pu for c in device.channels if c.pu is not None and c.fresh(now, stale_after)]
 
     def link_changed(self, link: str, up: bool, now: datetime) -> None:
         """Note that the way to the meters is back or lost: no meter is blamed meanwhile."""
@@ -91,10 +119,10 @@ class Detector:
 
     def clear_unwatched(self, now: datetime) -> list[Finding]:
         """Clear what stood against a house or meter that is no longer configured."""
-        devices: set[str | None] = set(self._channels.meters)
+        devices: set[str | None] = set(self._channels.devices)
         phases = {channel.phase for channel in self._channels}
         known: dict[str, set[str | None]] = {
-            OUTAGE: {meter.house for meter in self._channels.meters.values()},
+            OUTAGE: {meter.house for meter in self._channels.meters},
             FAULT: {
                 alarm.subject
                 for alarm in self._register.of_kind(FAULT)

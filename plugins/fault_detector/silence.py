@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .alarms import BROKER_LOST, CRITICAL, METER_LOST, WARNING, Finding, Register
+from .channels import Device
 
 #: The subject of `broker_lost` when nobody said which link is down, only that all are silent.
 ALL_METERS = "all_meters"
@@ -52,22 +53,31 @@ class SilenceAlarms:
     """Raises and clears `meter_lost`, one per meter, and `broker_lost` for all of them."""
 
     def __init__(
-        self, devices: Iterable[str], stale_after: timedelta, register: Register, now: datetime
+        self,
+        devices: Mapping[str, Device],
+        stale_after: timedelta,
+        register: Register,
+        now: datetime,
     ) -> None:
-        #: In the order in which they were heard last, the longest silent first.
-        self._seen = dict.fromkeys(devices, now)
+        self._devices = devices
         self._stale_after = stale_after
         self._register = register
+        #: Everybody was heard at this time or later: the least of all, when it was last looked for.
+        self._all_heard = now
         self._links_down: set[str] = set()
         self._excused_until: datetime | None = None
 
-    def heard(self, device: str, now: datetime) -> list[Finding]:
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody was told that a meter is silent."""
+        return not self._register.any_silent
+
+    def heard(self, device: Device, now: datetime) -> list[Finding]:
         """Note that a meter reported."""
-        self._seen.pop(device, None)
-        self._seen[device] = now
+        device.heard = now
         if not self._register.any_silent:
             return []
-        return self._back(device, now) + self._all_back(now)
+        return self._back(device.meter.device, now) + self._all_back(now)
 
     def link_changed(self, link: str, up: bool, now: datetime) -> None:
         """Note that the way to the meters is back or lost, by somebody who knows."""
@@ -79,10 +89,13 @@ class SilenceAlarms:
 
     def check(self, now: datetime) -> list[Finding]:
         """Judge all meters as of now."""
-        longest_silent = next(iter(self._seen.values()), now)
-        if self._links_down or now - longest_silent <= self._stale_after:
+        if self._links_down or now - self._all_heard <= self._stale_after:
             return []
-        silence = find_silent(self._seen, now, self._stale_after, self._excused_until)
+        seen = {device.meter.device: device.heard for device in self._devices.values()}
+        self._all_heard = min(seen.values(), default=now)
+        if now - self._all_heard <= self._stale_after:
+            return []
+        silence = find_silent(seen, now, self._stale_after, self._excused_until)
         if silence.all_silent:
             waited_s = ALL_SILENT_FACTOR * self._stale_after.total_seconds()
             return self._register.raise_alarm(
@@ -91,11 +104,11 @@ class SilenceAlarms:
                 now,
                 severity=CRITICAL,
                 text=f"No meter has reported for {waited_s:g} s: the way to them is lost.",
-                evidence={"meters": len(self._seen)},
+                evidence={"meters": len(seen)},
             )
         found: list[Finding] = []
         for device in sorted(silence.devices):
-            last = self._seen[device]
+            last = seen[device]
             found += self._register.raise_alarm(
                 METER_LOST,
                 device,

@@ -1,3 +1,4 @@
+import itertools
 import math
 from datetime import timedelta
 
@@ -6,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.fault_detector.alarms import alarm_id
-from plugins.fault_detector.rules import Rules
+from plugins.fault_detector.channels import Meter
+from plugins.fault_detector.rules import Detector, Rules
 from plugins.fault_detector.supply import SupplyRules
 from tests.plugins.fault_detector.neighbourhood import (
     HEAD,
@@ -348,3 +350,58 @@ def test_every_dark_house_with_a_living_primary_is_found_within_its_sample(dark:
     found = feeder.step(dict.fromkeys(dark, 0.0))
     assert {f.subject for f in found if f.kind == "outage"} == dark
     assert {f.kind for f in found} == {"outage"}
+
+
+class Pedant(Detector):
+    """Takes no meter for calm, so that every sample is judged."""
+
+    def _band(self, meter: Meter) -> tuple[float, float]:
+        return math.inf, -math.inf
+
+
+#: What is not 1.0, who is silent, and for how many seconds.
+SPELLS = st.lists(
+    st.tuples(
+        st.dictionaries(
+            st.sampled_from(["house1", "house2", "works.a", "head"]),
+            st.sampled_from([0.0, 0.5, 0.89, 0.94, 0.951, 1.06]),
+            max_size=2,
+        ),
+        st.frozensets(st.sampled_from(["house1", "works", "head"]), max_size=1),
+        st.sampled_from([1, 3, 11]),
+    ),
+    min_size=2,
+    max_size=8,
+)
+
+
+@given(SPELLS)
+def test_a_telegram_of_a_calm_meter_tells_nothing_that_judging_it_would_have_told(spells):
+    feeder, pedant = Feeder(), Pedant(NEIGHBOURHOOD, Rules(), START)
+    for pu, silent, seconds in spells:
+        for _, meter in itertools.product(range(seconds), NEIGHBOURHOOD):
+            if meter is NEIGHBOURHOOD[0]:
+                feeder.now += timedelta(seconds=1)
+                assert feeder.detector.check(feeder.now) == pedant.check(feeder.now)
+            if meter.device in silent:
+                continue
+            values = tuple(
+                pu.get(f"{meter.device}.{phase}", pu.get(meter.device, 1.0)) * meter.nominal_v
+                for phase in meter.quantities.values()
+            )
+            quantities = tuple(meter.quantities)
+            found = feeder.detector.hear(
+                meter.device, ("power", *quantities), (0.0, *values), feeder.now
+            )
+            assert found == pedant.hear(meter.device, quantities, values, feeder.now)
+
+
+def test_the_witnesses_of_an_outage_are_quoted_with_what_they_said_last():
+    feeder = Feeder()
+    feeder.step()
+    feeder.step({"house4": 0.98})
+    others = frozenset(m.device for m in NEIGHBOURHOOD) - {"house1"}
+    assert feeder.step({"house1": 0.0}, silent=others) == []
+    found = feeder.wait(0.5)
+    assert keys(found) == [("outage", "house1", False)]
+    assert found[0].evidence["witnesses"]["house4.a"] == 0.98
