@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import circuit_reader
 from .admittances import Admittances
+from .node_voltages import NodeVoltages
 from .protocol import Circuit, ComplexArray
 
 
@@ -28,35 +29,42 @@ class Flows:
 class BranchFlows:
     """Where the first terminals, the head and the series elements lie in one array of powers.
 
-    The array holds, element after element, terminal after terminal, the complex power into each
-    conductor: OpenDSS's `PDElements.AllPowers`, or the same from voltages and admittances. One
-    gather and one sum by segments then give all figures.
+    The array holds the complex power into each conductor in the order of `Admittances`: it is
+    OpenDSS's `PDElements.AllPowers` put in that order, or the same from voltages and admittances.
+    One sum by terminals then gives all figures.
     """
 
-    def __init__(self, dss: Any, circuit: Circuit) -> None:
+    def __init__(self, dss: Any, circuit: Circuit, voltages: NodeVoltages) -> None:
         self._dss = dss
         self._powers = dss.to_dss_python().ActiveCircuit.PDElements
         self._count = len(circuit.elements)
         conductors = np.asarray(dss.PDElements.AllNumConductors(), dtype=np.intp)[: self._count]
         terminals = np.asarray(dss.PDElements.AllNumTerminals(), dtype=np.intp)[: self._count]
-        sizes = conductors * terminals
-        starts = np.cumsum(sizes) - sizes
-        self._admittances = Admittances(dss, circuit, sizes) if self._count else None
+        #: How many conductors each terminal has, the first ones of all elements before the others.
+        widths = np.concatenate((conductors, np.repeat(conductors, terminals - 1)))
+        self._starts: NDArray[np.intp] = np.cumsum(widths) - widths
+        self._order = _first_terminals_first(conductors, terminals)
         shunts = _shunts(dss)
-        series = np.flatnonzero(np.repeat([n not in shunts for n in circuit.elements], sizes))
-        # A segment must not be empty; what a circuit of shunts only has in its place is not read.
-        self._lossless = not len(series)
-        head_start = self._find_head(dss, circuit, starts)
-        segments = [np.arange(s, s + n) for s, n in zip(starts, conductors, strict=True)]
-        segments.append(np.zeros(1, dtype=np.intp) if self._lossless else series)
-        if head_start is not None:
-            segments += [np.array([head_start + at]) for at in self._head_conductors]
-        lengths = np.array([len(segment) for segment in segments])
-        self._columns: NDArray[np.intp] = np.concatenate(segments).astype(np.intp)
-        self._rows: NDArray[np.intp] = np.cumsum(lengths) - lengths
+        series = np.array([name not in shunts for name in circuit.elements], dtype=bool)
+        #: 1 for terminals of series elements: what flows into all of them is lost.
+        self._lossy: ComplexArray = np.concatenate(
+            (series, np.repeat(series, terminals - 1))
+        ).astype(np.complex128)
+        self._find_head(dss, circuit, conductors, terminals)
+        self._admittances = (
+            Admittances(dss, circuit.elements, conductors, terminals, voltages)
+            if self._count
+            else None
+        )
 
-    def _find_head(self, dss: Any, circuit: Circuit, starts: NDArray[np.intp]) -> int | None:
-        """Note which conductors the head has; return where they begin, None if not in the array."""
+    def _find_head(
+        self,
+        dss: Any,
+        circuit: Circuit,
+        conductors: NDArray[np.intp],
+        terminals: NDArray[np.intp],
+    ) -> None:
+        """Note which conductors the head has, and where they are in the array, if they are."""
         name, terminal = circuit_reader.head_element(dss)
         dss.Circuit.SetActiveElement(name)
         count = int(dss.CktElement.NumConductors())
@@ -67,12 +75,15 @@ class BranchFlows:
         # Power enters the feeder through the head: out of a transformer's secondary and out of
         # the source, into the first terminal of a line.
         self._head_sign = 1.0 if name.startswith("line.") and terminal == 1 else -1.0
-        if name not in circuit.elements:
-            return None
-        return int(starts[circuit.elements.index(name)]) + (terminal - 1) * count
+        self._head_at: NDArray[np.intp] | None = None
+        if name in circuit.elements:
+            row = circuit.elements.index(name)
+            if terminal > 1:
+                row = self._count + int((terminals[:row] - 1).sum()) + terminal - 2
+            self._head_at = int(self._starts[row]) + np.array(self._head_conductors, dtype=np.intp)
 
     def read(self, volts: ComplexArray, changed: Iterable[str] | None) -> Flows:
-        """Return the flows of the last solve, which gave these voltages.
+        """Return the flows of the last solve, which gave these voltages in the solver's order.
 
         `changed` names the elements whose taps or switches have moved since the call before; None
         if that is not known, and then the solver is asked.
@@ -80,16 +91,17 @@ class BranchFlows:
         if self._admittances is None:  # a source with loads beside it, and nothing between
             return Flows(np.empty(0, np.complex128), 0j, self._at_head(self._ask_head()))
         if changed is None:
-            powers_va = self._powers.AllPowers.view(np.complex128) * 1000
+            powers_va = self._powers.AllPowers.view(np.complex128).take(self._order) * 1000
         else:
-            self._admittances.refresh(changed)
+            if changed:
+                self._admittances.refresh(changed)
             powers_va = self._admittances.powers_va(volts)
-        sums_va = np.add.reduceat(powers_va.take(self._columns), self._rows)
-        entering_va = sums_va[self._count + 1 :]
+        terminals_va = np.add.reduceat(powers_va, self._starts)
+        at = self._head_at
         return Flows(
-            element_va=sums_va[: self._count],
-            losses_va=0j if self._lossless else complex(sums_va[self._count]),
-            head_va=self._at_head(entering_va if len(entering_va) else self._ask_head()),
+            element_va=terminals_va[: self._count],
+            losses_va=complex(terminals_va.dot(self._lossy)),
+            head_va=self._at_head(self._ask_head() if at is None else powers_va.take(at)),
         )
 
     def _ask_head(self) -> ComplexArray:
@@ -103,6 +115,17 @@ class BranchFlows:
         head_va = np.zeros(3, dtype=np.complex128)
         head_va[self._head_phases] = entering_va * self._head_sign
         return head_va
+
+
+def _first_terminals_first(
+    conductors: NDArray[np.intp], terminals: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Return where OpenDSS has the conductors: it lists them element by element."""
+    sizes = conductors * terminals
+    starts = np.cumsum(sizes) - sizes
+    near = [np.arange(s, s + c) for s, c in zip(starts, conductors, strict=True)]
+    far = [np.arange(s + c, s + size) for s, c, size in zip(starts, conductors, sizes, strict=True)]
+    return np.concatenate((*near, *far)).astype(np.intp) if near else np.empty(0, dtype=np.intp)
 
 
 def _shunts(dss: Any) -> set[str]:

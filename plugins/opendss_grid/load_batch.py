@@ -41,39 +41,52 @@ class LoadBatch:
         self._check = context.Circuit._check_for_error
         self._count = len(names)
         self._loads = ffi.new("void*[]", [handles[name] for name in names])
-        self._values = np.empty(self._count)
-        self._last_w, self._last_var = power_w, power_var
-        self._pointer = ffi.cast("double*", ffi.from_buffer(self._values))
+        #: What was last set, in kW and kvar, and what comes next: they take turns.
+        self._last = _Buffers(self._count)
+        self._next = _Buffers(self._count)
+        np.multiply(power_w, 1e-3, out=self._last.kw)
+        np.multiply(power_var, 1e-3, out=self._last.kvar)
 
     def set(self, power_w: FloatArray, power_var: FloatArray, *, renew: bool = False) -> None:
         """Set what all loads draw; with `renew` the next solve rebuilds their admittances, too."""
+        coming = self._next
+        np.multiply(power_w, 1e-3, out=coming.kw)
+        np.multiply(power_var, 1e-3, out=coming.kvar)
         # Setting kW moves kvar along its power factor: kvar comes second, and only if it has to.
-        self._set(b"kW", power_w, 0 if renew else _KEEP_ADMITTANCE)
-        few = self._count < _WORTH_COMPARING
-        if few or not self._keep_power_factors(power_w, power_var):
-            self._set(b"kvar", power_var)
-        self._last_w, self._last_var = power_w.copy(), power_var.copy()
+        self._set(b"kW", coming.kw_pointer, 0 if renew else _KEEP_ADMITTANCE)
+        if self._count < _WORTH_COMPARING or not self._keep_power_factors():
+            self._set(b"kvar", coming.kvar_pointer, _KEEP_ADMITTANCE)
+        self._check()
+        self._last, self._next = coming, self._last
 
     @property
     def last(self) -> tuple[FloatArray, FloatArray]:
         """What was last set, in W and var."""
-        return self._last_w, self._last_var
+        return self._last.kw * 1e3, self._last.kvar * 1e3
 
-    def _keep_power_factors(self, power_w: FloatArray, power_var: FloatArray) -> bool:
+    def _keep_power_factors(self) -> bool:
         """Return whether every load has the ratio of var to W that it was last set to."""
+        last, coming = self._last, self._next
         # A load of 0 W has no power factor to keep, and of one that exports the solver turns the
         # sign of kvar. A NaN is never the same.
-        if not ((power_w > 0) & (self._last_w > 0)).all():
+        if not ((coming.kw > 0) & (last.kw > 0)).all():
             return False
-        expected, got = power_w * self._last_var, power_var * self._last_w
+        expected, got = coming.kw * last.kvar, coming.kvar * last.kw
         return bool((np.abs(got - expected) <= _ROUNDING * np.abs(expected)).all())
 
-    def _set(self, name: bytes, values: FloatArray, flags: int = _KEEP_ADMITTANCE) -> None:
-        np.multiply(values, 1e-3, out=self._values)
+    def _set(self, name: bytes, values: Any, flags: int) -> None:
         lib.Batch_Float64ArrayS(
-            self._loads, self._count, name, lib.BatchOperation_Set, self._pointer, flags
+            self._loads, self._count, name, lib.BatchOperation_Set, values, flags
         )
-        self._check()
+
+
+class _Buffers:
+    """Powers of all loads where the solver can read them."""
+
+    def __init__(self, count: int) -> None:
+        self.kw, self.kvar = np.empty(count), np.empty(count)
+        self.kw_pointer = ffi.cast("double*", ffi.from_buffer(self.kw))
+        self.kvar_pointer = ffi.cast("double*", ffi.from_buffer(self.kvar))
 
 
 def _handles(context: Any) -> dict[str, Any]:

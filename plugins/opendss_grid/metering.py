@@ -58,8 +58,9 @@ class MeterMap:
         self._ask_solver = np.array([house.feeder_load is not None for house in houses], dtype=bool)
         self._first = np.searchsorted(self._owners, np.arange(len(houses)))
         head = circuit.bus(circuit.head_bus)
-        self._head_phases = [p - 1 for p in (head.phases if head else ()) if p in (1, 2, 3)]
-        for phase in self._head_phases:
+        measured = [p - 1 for p in (head.phases if head else ()) if p in (1, 2, 3)]
+        self._head_phases: NDArray[np.intp] = np.array(measured, dtype=np.intp)
+        for phase in measured:
             devices.append(HEAD)
             phases.append("abc"[phase])
             nodes.append(node_of[f"{circuit.head_bus}.{phase + 1}"])
@@ -99,9 +100,13 @@ class MeterMap:
         circuit with their own voltage dependence, the solver is asked, which costs more.
         """
         voltages_v = solution.voltages_v.take(self._nodes)
-        source_va = solution.source_va[self._head_phases]
-        powers_w = np.concatenate((net_w.take(self._owners) * self._share, source_va.real))
-        powers_var = np.concatenate((net_var.take(self._owners) * self._share, source_va.imag))
+        source_va = solution.source_va.take(self._head_phases)
+        powers_w, powers_var = np.empty(len(voltages_v)), np.empty(len(voltages_v))
+        houses = self._channels
+        powers_w[houses:], powers_var[houses:] = source_va.real, source_va.imag
+        if houses:
+            np.multiply(net_w.take(self._owners), self._share, out=powers_w[:houses])
+            np.multiply(net_var.take(self._owners), self._share, out=powers_var[:houses])
         for house in self._whom_to_ask(solution):
             drawn = engine.load_powers(int(self.load_rows[house]))
             at = slice(int(self._first[house]), int(self._first[house]) + len(drawn))

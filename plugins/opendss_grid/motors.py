@@ -79,6 +79,8 @@ class Motors:
 
     def advance(self, when: datetime) -> None:
         """Let motors that have run up by this feeder time draw their rated power."""
+        if not self._starting:
+            return
         for running, up_at in [*self._starting.values()]:
             if up_at <= when:
                 del self._starting[running.name]

@@ -166,6 +166,8 @@ class OpenDssGrid(Plugin[GridConfig]):
         """Raise an alarm for each fuse that blew, and clear it with its replacement."""
         ctx = self._ctx
         deviations = self._simulation.network.deviations
+        if not deviations and not self._blown:
+            return
         blown = {d.name: d for d in deviations if d.kind == "fuse"}
         if blown != self._blown:
             ctx.background(self._keep(), name="keep a fuse")

@@ -17,14 +17,15 @@ import numpy as np
 from .protocol import FloatArray
 
 #: Relative powers by profile, month, kind of day and hour; the file names their source.
-_TABLES = {
-    name: np.array(table)
+_TABLES: dict[str, list[list[list[float]]]] = {
+    name: table
     for name, table in json.loads(
         Path(__file__).with_name("bdew_2025.json").read_text(encoding="utf-8")
     ).items()
     if isinstance(table, list)
 }
 _SATURDAY = 5
+_HALF_AN_HOUR, _AN_HOUR = timedelta(minutes=30), timedelta(hours=1)
 
 
 def load_factor(profile: str, local_time: datetime) -> float:
@@ -37,15 +38,15 @@ def load_factor(profile: str, local_time: datetime) -> float:
     if profile == "none":
         return 0.0
     # Hourly means sit at the middle of their hour; in between they are joined by lines.
-    before = local_time - timedelta(minutes=30)
+    before = local_time - _HALF_AN_HOUR
     share = (before.minute * 60 + before.second + before.microsecond / 1e6) / 3600
-    after = before + timedelta(hours=1)
+    after = before + _AN_HOUR
     return _hourly(profile, before) * (1 - share) + _hourly(profile, after) * share
 
 
 def _hourly(profile: str, local_time: datetime) -> float:
     kind = max(0, local_time.weekday() - _SATURDAY + 1)
-    return float(_TABLES[profile][local_time.month - 1, kind, local_time.hour])
+    return _TABLES[profile][local_time.month - 1][kind][local_time.hour]
 
 
 class SmoothNoise:

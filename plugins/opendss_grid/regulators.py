@@ -21,6 +21,7 @@ class TapChangers:
     def __init__(self, engine: GridEngine, circuit: Circuit, dwell_s: float) -> None:
         self.local = True
         self.positions: dict[str, int] = {}
+        self._seen: Mapping[str, int] | None = None
         #: Steps that each regulator has moved, whoever moved it.
         self.operations = {regulator.name: 0 for regulator in circuit.regulators}
         self._engine = engine
@@ -71,6 +72,9 @@ class TapChangers:
 
     def note(self, taps: Mapping[str, int], when: datetime) -> None:
         """Take in where the taps stand after a power flow."""
+        if taps is self._seen:  # the engine makes a new mapping when a tap has moved
+            return
+        self._seen = taps
         if taps == self.positions:
             return
         for name, tap in taps.items():
@@ -98,3 +102,4 @@ class TapChangers:
             if tap is not None and data.lowest <= tap <= data.highest:
                 self._engine.set_tap(name, tap)
                 self.positions[name] = tap
+                self._seen = None

@@ -46,5 +46,7 @@ class SetPoints:
 
     def end(self, now: datetime) -> None:
         """Release what ends by this time of the hub."""
+        if not self._until:
+            return
         for kind, row in [key for key, until in self._until.items() if until <= now]:
             self.release(kind, row)

@@ -199,9 +199,9 @@ class Simulation:
 
     def _tell_islands(self, solution: Solution) -> tuple[Happening, ...]:
         """Tell which nodes have lost their supply or have it again since the step before."""
-        dead: frozenset[int] = frozenset()
-        if solution.lowest_pu < DEAD_PU:
-            dead = frozenset(np.flatnonzero(solution.dead).tolist())
+        if solution.lowest_pu >= DEAD_PU and not self._dead:
+            return ()
+        dead = frozenset(np.flatnonzero(solution.dead).tolist())
         lost, back, self._dead = dead - self._dead, self._dead - dead, dead
         return tuple(
             Happening("island", self.circuit.name, f"{text}: {self._some_nodes(nodes)}")

@@ -60,7 +60,7 @@ class StepMessages:
         voltages_pu = solution.voltages_pu
         if solution.lowest_pu < DEAD_PU:
             voltages_pu = np.where(solution.dead, 0.0, voltages_pu)
-        source_va = complex(solution.source_va.sum())
+        source_va = sum(solution.source_va.tolist())
         return FeederState(
             feeder=self._feeder,
             at=at,
