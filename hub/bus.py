@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from hub.last import Last, LastValues
+from hub.last import Held, Last, LastValues
 from hub.messages import Message, Reading, ReadingBatch, Telegram, unit_of
 from hub.subscription import (
     AnySubscription,
@@ -42,13 +42,17 @@ class _Route:
     """Who wants the readings of a telegram or a batch: some as a whole, some single ones.
 
     `topics[i]` is that of the i-th reading; `single` names subscriptions and the readings they want
-    by their places.
+    by their places. `held` is where the last such message is kept.
     """
 
     key: str
     topics: tuple[str, ...]
+    held: Held
     whole: tuple[BatchSubscription, ...]
     single: tuple[tuple[Subscription, tuple[int, ...]], ...]
+
+
+NO_ROUTE: tuple[tuple[str, ...], None] = ((), None)
 
 
 class Bus:
@@ -59,6 +63,8 @@ class Bus:
         self._subscriptions: list[AnySubscription] = []
         self._routes: dict[str, tuple[AnySubscription, ...]] = {}
         self._telegram_routes: dict[tuple[str, tuple[str, ...]], _Route] = {}
+        #: The last of them by device: most meters send the same quantities every time.
+        self._device_routes: dict[str, tuple[tuple[str, ...], _Route]] = {}
         self._batch_routes: dict[str, tuple[tuple[str, ...], _Route]] = {}
         self._last = LastValues(now, stale_after_s, MAX_TOPICS)
         self.last = self._last.get
@@ -109,8 +115,12 @@ class Bus:
 
     def _forget_routes(self) -> None:
         self._routes.clear()
-        self._telegram_routes.clear()
+        self._forget_telegram_routes()
         self._batch_routes.clear()
+
+    def _forget_telegram_routes(self) -> None:
+        self._telegram_routes.clear()
+        self._device_routes.clear()
 
     @property
     def subscriptions(self) -> tuple[AnySubscription, ...]:
@@ -160,7 +170,7 @@ class Bus:
                 self._refuse(message.topic)
                 continue
             self.published += 1
-            self._last.keep_telegram(route.topics, message, now)
+            self._last.keep_in(route.held, message, now)
             if route.whole != takers or route.key in waiting:
                 _hand_over(waiting, takers)
                 takers, waiting = route.whole, {}
@@ -178,7 +188,7 @@ class Bus:
         self._last.keep(topic, batch, now)
         for subscription in self._route(topic):
             subscription.put(topic, batch)
-        self._last.keep_batch(route.topics, batch, now)
+        self._last.keep_in(route.held, batch, now)
         for taker in route.whole:
             taker.put(topic, batch)
         _hand_over_single(route, batch)
@@ -196,22 +206,31 @@ class Bus:
 
     def _telegram_route(self, telegram: Telegram) -> _Route | None:
         """Return who wants a telegram; None if its values are not numbers of known quantities."""
-        device, quantities = telegram.device, telegram.quantities
         try:
-            if len(quantities) != len(telegram.values) or not telegram.finite():
+            if not telegram.finite():
                 return None
-            route = self._telegram_routes.get((device, quantities))
-            if route is None:
-                for quantity in quantities:
-                    unit_of(quantity)
+            quantities, route = self._device_routes.get(telegram.device, NO_ROUTE)
+            if route is None or quantities != telegram.quantities:
+                route = self._find_telegram_route(telegram.device, telegram.quantities)
         except (KeyError, TypeError, ValueError):
             return None
+        return route if len(telegram.values) == len(route.topics) else None
+
+    def _find_telegram_route(self, device: str, quantities: tuple[str, ...]) -> _Route:
+        """Return the route of a telegram whose device's last one had other quantities.
+
+        KeyError if one of them is unknown.
+        """
+        route = self._telegram_routes.get((device, quantities))
         if route is None:
+            for quantity in quantities:
+                unit_of(quantity)
             if len(self._telegram_routes) >= MAX_TOPICS:
-                self._telegram_routes.clear()
+                self._forget_telegram_routes()
             topics = tuple(f"reading/{device}/{quantity}" for quantity in quantities)
             route = self._make_route(f"reading/{device}/{','.join(quantities)}", topics, ())
             self._telegram_routes[device, quantities] = route
+        self._device_routes[device] = (quantities, route)
         return route
 
     def _batch_route(self, topic: str, batch: ReadingBatch) -> _Route:
@@ -237,7 +256,7 @@ class Bus:
                 whole.append(subscription)
             elif places and isinstance(subscription, Subscription):
                 single.append((subscription, places))
-        return _Route(key, topics, tuple(whole), tuple(single))
+        return _Route(key, topics, Held(topics), tuple(whole), tuple(single))
 
     def _refuse(self, topic: str) -> None:
         if topic not in self.refused and len(self.refused) >= MAX_REFUSED_TOPICS:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hub.messages import Message, Quality, Reading, ReadingBatch, Telegram
+from hub.messages import Message, Quality, Reading
 from hub.topics import matches, split_filter
 
-MEASUREMENTS = (Telegram, Reading, ReadingBatch)
+NEVER = datetime.min.replace(tzinfo=UTC)
+BAD = Quality.BAD
 
 log = logging.getLogger("hub.bus")
 
@@ -25,11 +26,30 @@ class Last:
     stale: bool
 
 
+@dataclass(slots=True, eq=False)
+class Held:
+    """Holds the last message of one sender: of `topics[i]` it is the i-th reading, or, with one
+    topic and `whole`, the message itself.
+    """
+
+    topics: tuple[str, ...]
+    whole: bool = False
+    message: Any = None
+    arrived: datetime = NEVER
+    #: Whether all its topics are looked up here: nobody else had the last word on any of them.
+    current: bool = False
+
+    def on(self, place: int) -> Message:
+        """Return what its message says on one of its topics."""
+        said: Message = self.message if self.whole else self.message.reading(place)
+        return said
+
+
 class LastValues:
     """The last message of every topic of readings and states.
 
-    What came as a telegram or a batch is kept as that; a reading is made of it when one is asked
-    for.
+    A telegram of eight readings is kept once, in its sender's place (`Held`), to which eight topics
+    lead; a reading is made of it when one is asked for.
     """
 
     def __init__(self, now: Callable[[], datetime], stale_after_s: float, most: int) -> None:
@@ -37,36 +57,42 @@ class LastValues:
         self._now = now
         self._most = most
         self._stale_after = timedelta(seconds=stale_after_s)
-        #: Message, when it arrived, and the device's place in it if it is a batch.
-        self._last: dict[str, tuple[Message, datetime, int]] = {}
+        #: Whose message was the last, and which of its readings it is.
+        self._last: dict[str, tuple[Held, int]] = {}
 
     def __len__(self) -> int:
         return len(self._last)
 
     def keep(self, topic: str, message: Message, now: datetime) -> None:
         """Remember a message as the last of its topic."""
-        if len(self._last) >= self._most and topic not in self._last:
-            self._forget_oldest()
-        self._last[topic] = (message, now, 0)
+        entry = self._last.get(topic)
+        held = entry[0] if entry is not None and entry[0].whole else Held((topic,), whole=True)
+        self.keep_in(held, message, now)
 
-    def keep_telegram(self, topics: Iterable[str], telegram: Telegram, now: datetime) -> None:
-        """Remember a telegram as the last of all its quantities' topics."""
-        self._last.update(dict.fromkeys(topics, (telegram, now, 0)))
+    def keep_in(self, held: Held, message: Message, now: datetime) -> None:
+        """Remember a message as the last of all topics of its sender's place."""
+        held.message = message
+        held.arrived = now
+        if not held.current:
+            self._lead_to(held)
+
+    def _lead_to(self, held: Held) -> None:
+        for place, topic in enumerate(held.topics):
+            former = self._last.get(topic)
+            if former is not None:
+                former[0].current = False
+            self._last[topic] = (held, place)
+        held.current = True
         if len(self._last) > self._most:
             self._forget_oldest()
 
-    def keep_batch(self, topics: Sequence[str], batch: ReadingBatch, now: datetime) -> None:
-        """Remember a batch as the last of all its devices' topics."""
-        last = self._last
-        for place, topic in enumerate(topics):
-            last[topic] = (batch, now, place)
-            if len(last) > self._most:
-                self._forget_oldest()
-                last = self._last
-
     def _forget_oldest(self) -> None:
         """Drop the half that was silent longest: topics are made of names from outside."""
-        newest_first = sorted(self._last.items(), key=lambda entry: entry[1][1], reverse=True)
+        newest_first = sorted(
+            self._last.items(), key=lambda entry: entry[1][0].arrived, reverse=True
+        )
+        for _, (held, _) in newest_first[self._most // 2 :]:
+            held.current = False
         self._last = dict(newest_first[: self._most // 2])
         log.warning("more than %d topics: those that were silent longest are forgotten", self._most)
 
@@ -78,11 +104,11 @@ class LastValues:
         entry = self._last.get(topic)
         if entry is None:
             return None
-        message, arrived, place = entry
-        at = getattr(message, "at", arrived)
-        age = self._now() - min(at, arrived)
+        held, place = entry
+        at = getattr(held.message, "at", held.arrived)
+        age = self._now() - min(at, held.arrived)
         limit = self._stale_after if stale_after_s is None else timedelta(seconds=stale_after_s)
-        return Last(_single(topic, message, place), max(0.0, age.total_seconds()), age > limit)
+        return Last(held.on(place), max(0.0, age.total_seconds()), age > limit)
 
     def values(
         self, topics: Sequence[str], *, stale_after_s: float | None = None
@@ -92,34 +118,25 @@ class LastValues:
         """
         limit = self._stale_after if stale_after_s is None else timedelta(seconds=stale_after_s)
         oldest = self._now() - limit
-        return [self._fresh(topic, oldest) for topic in topics]
-
-    def _fresh(self, topic: str, oldest: datetime) -> float | None:
-        entry = self._last.get(topic)
-        if entry is None or entry[1] < oldest:
-            return None
-        message, _, place = entry
-        if not isinstance(message, MEASUREMENTS) or message.at < oldest:
-            return None
-        if message.quality is Quality.BAD:
-            return None
-        if type(message) is Telegram:
-            return message.values[message.quantities.index(topic.rpartition("/")[2])]
-        if type(message) is ReadingBatch:
-            return float(message.values[place]) if topic.startswith("reading/") else None
-        return message.value if type(message) is Reading else None
+        find = self._last.get
+        found: list[float | None] = []
+        for topic in topics:
+            value = None
+            entry = find(topic)
+            if entry is not None and entry[0].arrived >= oldest:
+                held, place = entry
+                message = held.message
+                if (
+                    (not held.whole or type(message) is Reading)
+                    and message.at >= oldest
+                    and message.quality is not BAD
+                ):
+                    value = float(message.value if held.whole else message.values[place])
+            found.append(value)
+        return found
 
     def matching(self, topic_filter: str) -> dict[str, Last]:
         """Return the last message of every topic that matches a filter."""
         parts = split_filter(topic_filter)
         found = {topic: self.get(topic) for topic in self._last if matches(parts, topic)}
         return {topic: last for topic, last in found.items() if last is not None}
-
-
-def _single(topic: str, message: Message, place: int) -> Message:
-    """Return what a message says on one topic."""
-    if type(message) is Telegram:
-        return message.reading(message.quantities.index(topic.rpartition("/")[2]))
-    if type(message) is ReadingBatch and topic.startswith("reading/"):
-        return message.reading(place)
-    return message

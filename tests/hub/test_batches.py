@@ -188,6 +188,21 @@ async def test_a_telegram_is_the_last_of_each_of_its_quantities():
     await bus.close()
 
 
+async def test_whoever_spoke_last_of_a_quantity_has_the_last_word():
+    bus = Bus(lambda: NOW)
+    topics = ["reading/house1/voltage", "reading/house1/power"]
+    for number in range(3):
+        bus.publish(telegram(watts=number))
+        assert bus.last_values(topics) == [240.0, number]
+        bus.publish(Reading("house1", "power", 10.0 + number, "W", NOW))
+        assert bus.last_values(topics) == [240.0, 10.0 + number]
+        bus.publish(Telegram("house1", ("power",), (20.0 + number,), NOW))
+        assert bus.last_values(topics) == [240.0, 20.0 + number]
+        bus.publish(ReadingBatch("m", "voltage", "V", ("house0", "house1"), (1.0, 2.0), NOW))
+        assert bus.last_values(topics) == [2.0, 20.0 + number]
+    await bus.close()
+
+
 async def test_last_values_are_those_of_fresh_and_good_readings():
     now = NOW
     bus = Bus(lambda: now, stale_after_s=10)
