@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -24,6 +25,9 @@ from hub.api import (
 from .dialect import ALONE, DIALECTS
 from .meter import MJ_PER_WH, Meter
 from .store import TABLES, load_counts, save_counts
+
+#: Takes the values of one meter's channels out of those of all.
+Picker = Callable[[Sequence[float]], Sequence[float]]
 
 #: A step this much early still counts as one interval later; steps are not exact.
 EARLY_S = 0.05
@@ -84,11 +88,10 @@ class SimulatedMeters(Plugin[Config]):
         self.dialect = DIALECTS[self.config.preset]
         self.seed = ctx.random.getrandbits(64)
         self.meters: dict[str, Meter] = {}
-        self.clocks: dict[str, timedelta] = {}
-        self.spoke_at: dict[str, datetime] = {}
+        self.interval = timedelta(seconds=self.config.interval - EARLY_S)
         self.online: set[str] = set()
         self._names: tuple[Sequence[str], Sequence[str]] = ((), ())
-        self._channels: list[tuple[Meter, tuple[int, ...]]] = []
+        self._channels: list[tuple[Meter, Picker]] = []
         self.problems: dict[str, str] = {}
         self.saved: dict[str, tuple[int, int]] = {}
         if not ctx.virtual:
@@ -147,24 +150,15 @@ class SimulatedMeters(Plugin[Config]):
             self._names, self._channels = names, self._connect(*names)
         volts, watts, vars_ = points.voltages_v, points.powers_w, points.powers_var
         changed = set()
-        for meter, indices in self._channels:
-            supply_changed = meter.measure(
-                points.at,
-                points.elapsed_s,
-                [volts[i] for i in indices],
-                [watts[i] for i in indices],
-                [vars_[i] for i in indices],
-            )
-            if supply_changed:
+        for meter, own in self._channels:
+            if meter.measure(points.at, points.elapsed_s, own(volts), own(watts), own(vars_)):
                 changed.add(meter.device)
         await self._save()
         for meter, _ in self._channels:
-            await self._speak(meter, points.at, at_once=meter.device in changed)
+            await self._speak(meter, points.at, supply_changed=meter.device in changed)
 
-    def _connect(
-        self, devices: Sequence[str], phases: Sequence[str]
-    ) -> list[tuple[Meter, tuple[int, ...]]]:
-        """Return the meters of a feeder with the places of their channels."""
+    def _connect(self, devices: Sequence[str], phases: Sequence[str]) -> list[tuple[Meter, Picker]]:
+        """Return the meters of a feeder, each with what picks its channels."""
         channels: dict[str, list[int]] = {}
         wanted = self.config.devices
         for index, device in enumerate(devices):
@@ -173,36 +167,32 @@ class SimulatedMeters(Plugin[Config]):
         return [
             (
                 self.meters.get(device) or self._install(device, tuple(phases[i] for i in indices)),
-                tuple(indices),
+                _picker(indices),
             )
             for device, indices in channels.items()
         ]
 
-    async def _speak(self, meter: Meter, now: datetime, *, at_once: bool) -> None:
+    async def _speak(self, meter: Meter, now: datetime, *, supply_changed: bool) -> None:
         """Send what is due. A meter that loses its supply says so before its interval is over."""
-        device = meter.device
-        gasps = at_once and self.config.last_gasp
-        if meter.alive and device not in self.online:
+        device, sample, alive = meter.device, meter.sample, meter.alive
+        if alive and device not in self.online:
             await self._say_online(device, online=True)
-        if meter.alive or gasps:
-            await self._say_measured(meter, now, at_once=gasps or (at_once and meter.supplied))
-        if not meter.alive and device in self.online:
+        at_once = supply_changed and (meter.supplied or self.config.last_gasp)
+        if sample is not None and (at_once or (alive and self._is_due(meter, now))):
+            meter.spoke_at = now
+            if at_once or not self._is_lost():
+                for message in self.dialect.measurement(device, sample, meter.clock_offset):
+                    await self.link.publish(*message)
+        if not alive and device in self.online:
             await self._say_online(device, online=False)
 
-    async def _say_measured(self, meter: Meter, now: datetime, *, at_once: bool) -> None:
-        device = meter.device
-        if meter.sample is None:
-            return
-        spoke_at = self.spoke_at.get(device)
-        due = spoke_at is None or (now - spoke_at).total_seconds() >= self.config.interval - EARLY_S
-        if not (due or at_once):
-            return
-        self.spoke_at[device] = now
-        lossy = self.config.loss_percent > 0 and not at_once
-        if lossy and self.ctx.random.random() * 100 < self.config.loss_percent:
-            return
-        for topic, payload in self.dialect.measurement(device, meter.sample, self.clocks[device]):
-            await self.link.publish(topic, payload)
+    def _is_due(self, meter: Meter, now: datetime) -> bool:
+        return meter.spoke_at is None or now - meter.spoke_at >= self.interval
+
+    def _is_lost(self) -> bool:
+        """Return whether chance has it that a message does not arrive."""
+        loss = self.config.loss_percent
+        return loss > 0 and self.ctx.random.random() * 100 < loss
 
     async def _say_online(self, device: str, *, online: bool) -> None:
         if online:
@@ -224,11 +214,11 @@ class SimulatedMeters(Plugin[Config]):
             voltage_gain=1 + chance.uniform(-1, 1) * self.config.voltage_accuracy_percent / 100,
             resolution_wh=self.config.resolution_wh,
             frequency_hz=self.config.frequency_hz,
+            clock_offset=timedelta(seconds=chance.uniform(-1, 1) * self.config.clock_error),
             backup_s=self.config.backup,
             import_mj=imported,
             export_mj=exported,
         )
-        self.clocks[device] = timedelta(seconds=chance.uniform(-1, 1) * self.config.clock_error)
         self.meters[device] = meter
         return meter
 
@@ -262,6 +252,14 @@ class SimulatedMeters(Plugin[Config]):
             self.ctx.degraded("; ".join(self.problems.values()))
         else:
             self.ctx.online()
+
+
+def _picker(indices: Sequence[int]) -> Picker:
+    """Return what picks the values at ascending indices, which are almost always in a row."""
+    first, end = indices[0], indices[-1] + 1
+    if end - first == len(indices):
+        return itemgetter(slice(first, end))
+    return itemgetter(*indices)
 
 
 @hookimpl

@@ -8,48 +8,35 @@ milliseconds are what Tasmota adds after the command `Time 4`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from operator import mul
 
-from .meter import Sample
+from .meter import PHASES, Sample
 
-#: Written out: a thousand meters a second say the same with other numbers.
+#: Everything in it that differs from message to message is filled in by `%`.
 _TEXT = (
-    '{"Time":"%s","ENERGY":{"TotalStartTime":"2026-01-01T00:00:00","Total":%s,'
-    '"ExportActive":%s,"Power":%s,"ApparentPower":%s,"ReactivePower":%s,"Factor":%s,'
-    '"Frequency":%s,"Voltage":%s,"Current":%s}}'
+    '{{"Time":"%s","ENERGY":{{"TotalStartTime":"2026-01-01T00:00:00","Total":%.3f,'
+    '"ExportActive":%.3f,"Power":{watts},"ApparentPower":{apparent},"ReactivePower":{vars},'
+    '"Factor":{factors},"Frequency":%.2f,"Voltage":{volts},"Current":{amps}}}}}'
 )
-_ENERGY, _HERTZ = "%.3f", "%.2f"
-_SINGLE = _TEXT % (
-    "%s", _ENERGY, _ENERGY, "%.1f", "%.1f", "%.1f", "%.2f", _HERTZ, "%.2f", "%.3f",
-)  # fmt: skip
 
 
 def measurement(device: str, sample: Sample, clock_offset: timedelta) -> list[tuple[str, bytes]]:
     """Return the telemetry of a meter whose clock is off by `clock_offset`."""
-    at = _time(sample.at + clock_offset if clock_offset else sample.at)
-    import_kwh, export_kwh = sample.import_wh / 1000, sample.export_wh / 1000
-    if sample.phases == ("",):
-        (volts,), (amps,), (watts,) = sample.voltages_v, sample.currents_a, sample.powers_w
-        text = _SINGLE % (
-            at, import_kwh, export_kwh, watts, volts * amps, sample.powers_var[0],
-            sample.factors[0], sample.frequency_hz, volts, amps,
-        )  # fmt: skip
-    else:
-        apparent_va = [v * a for v, a in zip(sample.voltages_v, sample.currents_a, strict=True)]
-        text = _TEXT % (
-            at,
-            _ENERGY % import_kwh,
-            _ENERGY % export_kwh,
-            _per_phase(sample, sample.powers_w, 1),
-            _per_phase(sample, apparent_va, 1),
-            _per_phase(sample, sample.powers_var, 1),
-            _per_phase(sample, sample.factors, 2),
-            _HERTZ % sample.frequency_hz,
-            _per_phase(sample, sample.voltages_v, 2),
-            _per_phase(sample, sample.currents_a, 3),
-        )
+    volts, amps = sample.voltages_v, sample.currents_a
+    text = _text(sample.phases) % (
+        _time(sample.at + clock_offset if clock_offset else sample.at),
+        sample.import_wh / 1000,
+        sample.export_wh / 1000,
+        *sample.powers_w,
+        *map(mul, volts, amps),
+        *sample.powers_var,
+        *sample.factors,
+        sample.frequency_hz,
+        *volts,
+        *amps,
+    )
     return [(f"tele/{device}/SENSOR", text.encode())]
 
 
@@ -58,10 +45,23 @@ def availability(device: str, *, online: bool) -> tuple[str, bytes]:
     return f"tele/{device}/LWT", b"Online" if online else b"Offline"
 
 
-def _per_phase(sample: Sample, values: Sequence[float], digits: int) -> str:
-    of_phase = dict(zip(sample.phases, values, strict=True))
-    texts = [f"{of_phase[p]:.{digits}f}" if p in of_phase else "null" for p in ("a", "b", "c")]
-    return f"[{','.join(texts)}]"
+@cache
+def _text(phases: tuple[str, ...]) -> str:
+    """Return the text of a meter with these phases, to be filled in."""
+
+    def numbers(one: str) -> str:
+        if phases == ("",):
+            return one
+        return f"[{','.join(one if phase in phases else 'null' for phase in PHASES)}]"
+
+    return _TEXT.format(
+        watts=numbers("%.1f"),
+        apparent=numbers("%.1f"),
+        vars=numbers("%.1f"),
+        factors=numbers("%.2f"),
+        volts=numbers("%.2f"),
+        amps=numbers("%.3f"),
+    )
 
 
 @lru_cache(64)
