@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hub.topics import matches, split_filter
 
@@ -25,8 +26,7 @@ log = logging.getLogger("hub.link")
 LinkHandler = Callable[["LinkMessage"], None]
 
 
-@dataclass(frozen=True, slots=True)
-class LinkMessage:
+class LinkMessage(NamedTuple):
     """A message that arrived; `retained` tells a stored one from a live one."""
 
     topic: str
@@ -92,40 +92,54 @@ class LoopbackNet:
     """The in-memory other side for all loopback links of one hub, one namespace per URL."""
 
     def __init__(self) -> None:
-        self._links: dict[str, list[LoopbackLink]] = {}
-        self._retained: dict[str, dict[str, bytes]] = {}
+        self._brokers: dict[str, LoopbackBroker] = {}
 
     def connect(self, options: LinkOptions) -> LoopbackLink:
-        link = LoopbackLink(self, options.url)
-        self._links.setdefault(options.url, []).append(link)
-        return link
+        broker = self._brokers.setdefault(options.url, LoopbackBroker(options.url))
+        return LoopbackLink(broker)
 
-    def deliver(self, url: str, message: LinkMessage, retain: bool) -> None:
+
+class LoopbackBroker:
+    """What a broker is to its clients: it knows who wants which topic, and what was retained."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.retained: dict[str, bytes] = {}
+        self._wishes: list[tuple[LoopbackLink, tuple[str, ...], LinkHandler]] = []
+        self._routes: dict[str, dict[LoopbackLink, list[LinkHandler]]] = {}
+
+    def subscribe(self, link: LoopbackLink, parts: tuple[str, ...], handler: LinkHandler) -> None:
+        self._wishes.append((link, parts, handler))
+        self._routes.clear()
+
+    def forget(self, link: LoopbackLink) -> None:
+        self._wishes = [wish for wish in self._wishes if wish[0] is not link]
+        self._routes.clear()
+
+    def deliver(self, message: LinkMessage, retain: bool) -> None:
+        """Hand a message to those who are subscribed now; it reaches them a turn later."""
+        topic = message.topic
         if retain:
-            kept = self._retained.setdefault(url, {})
-            kept[message.topic] = message.payload
+            self.retained[topic] = message.payload
             if not message.payload:
-                del kept[message.topic]
-        for link in self._links.get(url, ()):
-            link.receive(message)
-
-    def retained(self, url: str) -> dict[str, bytes]:
-        return self._retained.get(url, {})
-
-    def forget(self, url: str, link: LoopbackLink) -> None:
-        links = self._links.get(url, [])
-        if link in links:
-            links.remove(link)
+                del self.retained[topic]
+        route = self._routes.get(topic)
+        if route is None:
+            if len(self._routes) >= MAX_ROUTES:
+                self._routes.clear()
+            route = self._routes[topic] = {}
+            for link, parts, handler in self._wishes:
+                if matches(parts, topic):
+                    route.setdefault(link, []).append(handler)
+        for link, handlers in route.items():
+            link.receive(message, handlers)
 
 
 class LoopbackLink(Link):
     """A link that is always up. Messages arrive in order, in a later turn of the loop."""
 
-    def __init__(self, net: LoopbackNet, url: str) -> None:
-        self._net = net
-        self._url = url
-        self._handlers: list[tuple[tuple[str, ...], LinkHandler]] = []
-        self._routes: dict[str, list[LinkHandler]] = {}
+    def __init__(self, broker: LoopbackBroker) -> None:
+        self._broker = broker
         self._inbox: deque[tuple[LinkMessage, list[LinkHandler]]] = deque()
         self._loop = asyncio.get_running_loop()
         self._closed = False
@@ -139,62 +153,42 @@ class LoopbackLink(Link):
         return "closed" if self._closed else None
 
     async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 0,
-        retain: bool = False,
+        self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False
     ) -> None:
-        self._net.deliver(self._url, LinkMessage(topic, payload), retain)
+        self._broker.deliver(LinkMessage(topic, payload), retain)
 
-    def subscribe(
-        self,
-        topic_filter: str,
-        handler: LinkHandler,
-        *,
-        qos: int = 0,
-    ) -> None:
+    def subscribe(self, topic_filter: str, handler: LinkHandler, *, qos: int = 0) -> None:
         parts = split_filter(topic_filter)
-        self._handlers.append((parts, handler))
-        self._routes.clear()
-        for topic, payload in self._net.retained(self._url).items():
+        self._broker.subscribe(self, parts, handler)
+        for topic, payload in self._broker.retained.items():
             if matches(parts, topic):
-                self._loop.call_soon(
-                    self._call, handler, LinkMessage(topic, payload, retained=True)
-                )
+                kept = LinkMessage(topic, payload, retained=True)
+                self._loop.call_soon(self._hand_over, kept, [handler])
 
     def on_change(self, callback: Callable[[bool], None]) -> None:
         self._loop.call_soon(callback, True)
 
     async def close(self) -> None:
         self._closed = True
-        self._net.forget(self._url, self)
+        self._broker.forget(self)
 
-    def receive(self, message: LinkMessage) -> None:
-        """Take a message in for those who are subscribed now; it reaches them a turn later."""
-        wanted = self._routes.get(message.topic)
-        if wanted is None:
-            if len(self._routes) >= MAX_ROUTES:
-                self._routes.clear()
-            wanted = [handler for parts, handler in self._handlers if matches(parts, message.topic)]
-            self._routes[message.topic] = wanted
-        if not wanted:
-            return
+    def receive(self, message: LinkMessage, handlers: list[LinkHandler]) -> None:
+        """Take a message in for some of this link's handlers."""
         if not self._inbox:
             self._loop.call_soon(self._drain)
-        self._inbox.append((message, wanted))
+        self._inbox.append((message, handlers))
 
     def _drain(self) -> None:
         while self._inbox:
-            message, wanted = self._inbox.popleft()
-            for handler in wanted:
-                self._call(handler, message)
+            self._hand_over(*self._inbox.popleft())
 
-    def _call(self, handler: LinkHandler, message: LinkMessage) -> None:
-        if self._closed:
-            return
-        try:
-            handler(message)
-        except (Exception, SystemExit) as error:
-            log.error("%s: handler of %r raised", self._url, message.topic, exc_info=error)
+    def _hand_over(self, message: LinkMessage, handlers: list[LinkHandler]) -> None:
+        for handler in handlers:
+            if self._closed:
+                return
+            try:
+                handler(message)
+            except (Exception, SystemExit) as error:
+                log.error(
+                    "%s: handler of %r raised", self._broker.url, message.topic, exc_info=error
+                )

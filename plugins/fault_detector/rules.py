@@ -43,6 +43,7 @@ class Detector:
         self._silence = SilenceAlarms(
             self._channels.devices, rules.stale_after, self._register, now
         )
+        self._quiet = self._nobody_missed()
 
     @property
     def active(self) -> tuple[Finding, ...]:
@@ -66,14 +67,19 @@ class Detector:
         if known is None:
             return []
         places = known.voltages(quantities)
-        quiet = known.calm and self._outages.quiet and self._silence.quiet
-        if not places or (quiet and known.note_calm(places, values, now)):
+        calm = self._quiet and known.calm
+        if not places or (calm and known.note_calm(places, values, now)):
             return []
         found: list[Finding] = []
         for place, channel in places:
             found += self._sample(known, channel, values[place], now)
         known.calm = known.inside  # which ends an alarm on its voltage
+        self._quiet = self._nobody_missed()
         return found
+
+    def _nobody_missed(self) -> bool:
+        """Whether everybody reports and has voltage, and nobody was told otherwise."""
+        return self._outages.quiet and self._silence.quiet
 
     def sample(self, device: str, quantity: str, volts: float, now: datetime) -> list[Finding]:
         """Take one voltage in V."""
@@ -115,7 +121,9 @@ class Detector:
         """Judge everything as of now."""
         found = self._outages.check(now)
         found += self._limits.check(now)
-        return found + self._silence.check(now)
+        found += self._silence.check(now)
+        self._quiet = self._nobody_missed()
+        return found
 
     def clear_unwatched(self, now: datetime) -> list[Finding]:
         """Clear what stood against a house or meter that is no longer configured."""
@@ -142,4 +150,5 @@ class Detector:
                     text=f"{alarm.subject} is no longer watched.",
                     evidence={"reason": "no longer configured"},
                 )
+        self._quiet = self._nobody_missed()
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hub.api import Context
 
@@ -25,48 +25,60 @@ class Lookout:
             for house_id, house in ctx.houses.items()
         ]
         self.layout: Layout | None = None
+        #: The topics of all points and their nodes and nominal voltages, in the same order.
+        self._voltages: list[str] = []
+        self._places: list[tuple[str, float]] = []
+        self._regulators: list[str] = []
+        self._taps: list[str] = []
 
     async def look(self, frozen_by: str | None) -> Sight:
         """Return what is seen; `frozen_by` is the fault that forbids moves, if any."""
         twin = f"twin/{self._config.twin}/solve" in self._ctx.services
         now = self._ctx.clock.now()
-        layout = await self._find_layout()
-        if layout is None:
+        if self.layout is None and not await self._find_layout():
             return Sight(now, {}, 1, None, twin, frozen_by)
         voltages: dict[str, float] = {}
         dead = 0
-        seen = self._fresh(f"{p.device}/{p.quantity}" for p in layout.points.values())
-        for (node, point), volts in zip(layout.points.items(), seen, strict=True):
-            if volts is not None and volts / point.nominal_v > DEAD_PU:
-                voltages[node] = volts / point.nominal_v
-            elif volts is not None:
-                dead += 1
-        names = [regulator.name for regulator in layout.regulators]
-        taps = zip(names, self._fresh(f"{name}/tap" for name in names), strict=True)
-        known = {name: round(tap) for name, tap in taps if tap is not None}
-        expected = len(layout.points) - dead
+        for (node, nominal_v), volts in zip(self._places, self._fresh(self._voltages), strict=True):
+            if volts is not None:
+                pu = volts / nominal_v
+                if pu > DEAD_PU:
+                    voltages[node] = pu
+                else:
+                    dead += 1
+        taps = self._fresh(self._taps)
+        known = {n: round(t) for n, t in zip(self._regulators, taps, strict=True) if t is not None}
         return Sight(
-            now, voltages, expected, known if len(known) == len(names) else None, twin, frozen_by
+            now,
+            voltages,
+            len(self._places) - dead,
+            known if len(known) == len(taps) else None,
+            twin,
+            frozen_by,
         )
 
     def powers(self, devices: Iterable[str]) -> dict[str, float]:
         """Return the net import in W of those devices that report it."""
         names = list(devices)
-        powers = zip(names, self._fresh(f"{name}/power" for name in names), strict=True)
-        return {device: power for device, power in powers if power is not None}
+        powers = self._fresh([f"reading/{name}/power" for name in names])
+        return {n: power for n, power in zip(names, powers, strict=True) if power is not None}
 
-    def _fresh(self, points: Iterable[str]) -> list[float | None]:
-        topics = [f"reading/{point}" for point in points]
+    def _fresh(self, topics: Sequence[str]) -> list[float | None]:
         return self._ctx.last_values(topics, stale_after_s=self._config.stale_after)
 
-    async def _find_layout(self) -> Layout | None:
-        """Ask the twin or else the feeder, until one of them answers."""
-        if self.layout is None:
-            for service in (
-                f"twin/{self._config.twin}/topology",
-                f"grid/{self._config.feeder}/topology",
-            ):
-                if service in self._ctx.services:
-                    self.layout = read_layout(await self._ctx.ask(service), self._meters)
-                    break
-        return self.layout
+    async def _find_layout(self) -> bool:
+        """Ask the twin or else the feeder; return whether one of them answered."""
+        for service in (
+            f"twin/{self._config.twin}/topology",
+            f"grid/{self._config.feeder}/topology",
+        ):
+            if service in self._ctx.services:
+                layout = read_layout(await self._ctx.ask(service), self._meters)
+                points = layout.points.values()
+                self._voltages = [f"reading/{p.device}/{p.quantity}" for p in points]
+                self._places = [(p.node, p.nominal_v) for p in points]
+                self._regulators = [regulator.name for regulator in layout.regulators]
+                self._taps = [f"reading/{name}/tap" for name in self._regulators]
+                self.layout = layout
+                return True
+        return False

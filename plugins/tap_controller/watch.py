@@ -158,7 +158,8 @@ class Watch:
     def outside(self, sight: Sight, margin_pu: float) -> bool:
         """Return whether any voltage is outside the limits narrowed by a margin."""
         low, high = self.settings.low_pu + margin_pu, self.settings.high_pu - margin_pu
-        return any(not low <= pu <= high for pu in sight.voltages_pu.values())
+        voltages_pu = sight.voltages_pu.values()
+        return bool(voltages_pu) and (min(voltages_pu) < low or max(voltages_pu) > high)
 
     def _due(self, at: datetime) -> bool:
         return self.violated_since is not None and at - self.violated_since >= self.settings.dwell
