@@ -38,6 +38,9 @@ GREETING_TIMEOUT_S = 10.0
 #: it bounds how late silence is noticed.
 TURN_S = 1.0
 
+#: Of the system: a thread that draws from Python's own generator disturbs all who seeded that.
+_CHANCE = random.SystemRandom()
+
 log = logging.getLogger("hub.mqtt")
 
 
@@ -192,7 +195,7 @@ class Session:
                 if served:
                     delay_s = FIRST_DELAY_S
                 # Chance spreads the return of many clients.
-                self._closing.wait(delay_s * random.uniform(0.8, 1.0))
+                self._closing.wait(delay_s * _CHANCE.uniform(0.8, 1.0))
                 delay_s = min(MAX_DELAY_S, 2 * delay_s)
         finally:
             self._tell_down("closed" if self._closing.is_set() else "the network thread has ended")
