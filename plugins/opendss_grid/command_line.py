@@ -16,6 +16,8 @@ from .engine import OpenDssEngine
 from .protocol import Circuit, GridError, Solution
 from .validation import MAX_ANGLE_DEG, MAX_VOLTAGE_PU, Comparison, compare
 
+#: Lines up to which a table is drawn: it takes 2 ms for each.
+_MOST_IN_A_TABLE = 500
 IEEE13 = Path("config/feeders/ieee13")
 
 grid = typer.Typer(help="Power flows on a feeder, without a hub.", no_args_is_help=True)
@@ -109,7 +111,6 @@ def _as_data(circuit: Circuit, solution: Solution) -> dict[str, Any]:
 
 
 def _print_solution(circuit: Circuit, solution: Solution) -> None:
-    table = Table("bus", "A", "B", "C", title=f"{circuit.name}: |V| in pu, angle")
     values = dict(
         zip(
             circuit.nodes,
@@ -117,16 +118,30 @@ def _print_solution(circuit: Circuit, solution: Solution) -> None:
             strict=True,
         )
     )
-    for bus in circuit.buses:
-        cells = (values.get(f"{bus.name}.{phase}") for phase in (1, 2, 3))
-        table.add_row(bus.name, *(f"{c[0]:.4f} {c[1]:7.2f}°" if c else "" for c in cells))
-    console = Console()
-    console.print(table)
+    rows = [
+        (bus.name, *(_cell(values.get(f"{bus.name}.{phase}")) for phase in (1, 2, 3)))
+        for bus in circuit.buses
+    ]
+    heads, title = ("bus", "A", "B", "C"), f"{circuit.name}: |V| in pu, angle"
+    if len(rows) > _MOST_IN_A_TABLE:
+        width = max(len(row[0]) for row in rows)
+        typer.echo(title)
+        for name, *cells in (heads, *rows):
+            typer.echo(f"{name:<{width}}" + "".join(f"  {cell:>15}" for cell in cells))
+    else:
+        table = Table(*heads, title=title)
+        for row in rows:
+            table.add_row(*row)
+        Console().print(table)
     taps = ", ".join(f"{name} {tap:+d}" for name, tap in solution.taps.items()) or "none"
     source, losses = solution.source_va.sum() / 1000, solution.losses_va / 1000
-    console.print(f"taps: {taps}", highlight=False)
-    console.print(f"source: {source.real:.1f} kW, {source.imag:.1f} kvar", highlight=False)
-    console.print(f"losses: {losses.real:.1f} kW, {losses.imag:.1f} kvar", highlight=False)
+    typer.echo(f"taps: {taps}")
+    typer.echo(f"source: {source.real:.1f} kW, {source.imag:.1f} kvar")
+    typer.echo(f"losses: {losses.real:.1f} kW, {losses.imag:.1f} kvar")
+
+
+def _cell(value: tuple[float, float] | None) -> str:
+    return "" if value is None else f"{value[0]:.4f} {value[1]:7.2f}°"
 
 
 def _print_comparison(comparison: Comparison) -> None:

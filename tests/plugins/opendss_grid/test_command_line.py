@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from plugins.opendss_grid import command_line
 from plugins.opendss_grid.command_line import grid
 
 ROOT = Path(__file__).parents[3]
@@ -51,6 +52,18 @@ def test_solve_prints_what_it_solved() -> None:
     text = run("solve", FEEDERS / "feeder.dss").stdout
     assert "reg_a +9" in text
     assert "losses:" in text
+
+
+def test_a_large_circuit_is_printed_without_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_line, "_MOST_IN_A_TABLE", 5)
+    lines = run("solve", FEEDERS / "feeder.dss").stdout.splitlines()
+    framed = run("validate", FEEDERS / "feeder.dss").stdout
+    assert "│" in framed
+    assert lines[0] == "ieee13: |V| in pu, angle"
+    assert lines[1].split() == ["bus", "A", "B", "C"]
+    (bus_675,) = (line for line in lines if line.startswith("675 "))
+    assert len(bus_675.split()) == 7
+    assert not any("│" in line for line in lines)
 
 
 @pytest.mark.parametrize(
