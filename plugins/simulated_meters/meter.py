@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import fsum, hypot
 from typing import NamedTuple
 
 #: Below this share of the highest voltage it ever saw, a meter has no supply.
@@ -87,13 +87,13 @@ class Meter:
         # One loop, and no list comprehensions: this is most of what a simulated meter costs.
         for v, w, var in zip(voltages_v, powers_w, powers_var, strict=True):
             shown_w, shown_var = w * gain, var * gain
-            apparent_va = math.hypot(shown_w, shown_var)
+            apparent_va = hypot(shown_w, shown_var)
             volts.append(v * voltage_gain)
             amps.append(apparent_va / v if v > 0 else 0.0)
             watts.append(shown_w)
             vars_.append(shown_var)
             factors.append(abs(shown_w) / apparent_va if shown_w else 0.0)
-        counted_mj = round(math.fsum(watts) * elapsed_s * 1000)
+        counted_mj = round(fsum(watts) * elapsed_s * 1000)
         if counted_mj >= 0:
             self.import_mj += counted_mj
         else:

@@ -25,7 +25,7 @@ _TEXT = (
 def measurement(device: str, sample: Sample, clock_offset: timedelta) -> list[tuple[str, bytes]]:
     """Return the telemetry of a meter whose clock is off by `clock_offset`."""
     volts, amps = sample.voltages_v, sample.currents_a
-    text = _text(sample.phases) % (
+    payload = _text(sample.phases) % (
         _time(sample.at + clock_offset if clock_offset else sample.at),
         sample.import_wh / 1000,
         sample.export_wh / 1000,
@@ -37,7 +37,7 @@ def measurement(device: str, sample: Sample, clock_offset: timedelta) -> list[tu
         *volts,
         *amps,
     )
-    return [(f"tele/{device}/SENSOR", text.encode())]
+    return [(f"tele/{device}/SENSOR", payload)]
 
 
 def availability(device: str, *, online: bool) -> tuple[str, bytes]:
@@ -46,7 +46,7 @@ def availability(device: str, *, online: bool) -> tuple[str, bytes]:
 
 
 @cache
-def _text(phases: tuple[str, ...]) -> str:
+def _text(phases: tuple[str, ...]) -> bytes:
     """Return the text of a meter with these phases, to be filled in."""
 
     def numbers(one: str) -> str:
@@ -54,7 +54,7 @@ def _text(phases: tuple[str, ...]) -> str:
             return one
         return f"[{','.join(one if phase in phases else 'null' for phase in PHASES)}]"
 
-    return _TEXT.format(
+    text = _TEXT.format(
         watts=numbers("%.1f"),
         apparent=numbers("%.1f"),
         vars=numbers("%.1f"),
@@ -62,8 +62,9 @@ def _text(phases: tuple[str, ...]) -> str:
         volts=numbers("%.2f"),
         amps=numbers("%.3f"),
     )
+    return text.encode()
 
 
 @lru_cache(64)
-def _time(at: datetime) -> str:
-    return at.replace(tzinfo=None).isoformat(timespec="milliseconds")
+def _time(at: datetime) -> bytes:
+    return at.replace(tzinfo=None).isoformat(timespec="milliseconds").encode()

@@ -157,10 +157,10 @@ class Device:
             ahead_s = (said_at - now).total_seconds()
             self._complain(f"its clock is {ahead_s:.0f} s ahead of the hub's")
             return None
-        elif self._is_newer(topic.topic, said_at, payload):
-            at = said_at
-        else:
+        elif not self._is_newer(topic.topic, said_at, payload):
             return None
+        else:
+            at = said_at
         self.counts.accepted += 1
         return at if retained or at.microsecond or at >= now else within_its_second(at, now)
 

@@ -87,7 +87,10 @@ def parse_time(value: Any, zone: tzinfo, now: datetime) -> datetime:
     the local clock repeats an hour, the reading nearest to `now` is meant.
     """
     if isinstance(value, str):
-        return _parse_iso(value, zone, now)
+        if len(value) > MAX_NUMBER_CHARS:
+            raise PayloadError("the time is not in ISO 8601")
+        first, second = _read_iso(value, zone)
+        return first if first is second or abs(first - now) <= abs(second - now) else second
     seconds = value if type(value) is float else as_number(value)
     if seconds >= _MILLISECONDS_FROM:
         seconds = seconds / 1000
@@ -95,15 +98,6 @@ def parse_time(value: Any, zone: tzinfo, now: datetime) -> datetime:
         return datetime.fromtimestamp(0, UTC) + timedelta(seconds=float(seconds))
     except (OverflowError, ValueError):
         raise PayloadError("the time is out of range") from None
-
-
-def _parse_iso(text: str, zone: tzinfo, now: datetime) -> datetime:
-    if len(text) > MAX_NUMBER_CHARS:
-        raise PayloadError("the time is not in ISO 8601")
-    first, second = _read_iso(text, zone)
-    if first is second:
-        return first
-    return first if abs(first - now) <= abs(second - now) else second
 
 
 @lru_cache(_TIMES_KEPT)

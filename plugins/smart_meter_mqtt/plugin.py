@@ -65,6 +65,7 @@ class SmartMeterMqtt(Plugin[Config]):
             raise ConfigProblemError(wrong)
         self.devices = await self._make_devices(preset, names)
         self.saved_cycles = 0
+        self.turn_began: datetime | None = None
         self.telegrams: list[Telegram] = []
         self.listening_since = ctx.clock.now()
         self.alarm: Alarm | None = None
@@ -141,14 +142,12 @@ class SmartMeterMqtt(Plugin[Config]):
                 link.subscribe(topic_filter, self._receive_availability)
 
     def _receive(self, message: LinkMessage) -> None:
-        """Read a message. All that arrive in one turn of the loop are published at its end,
-        together.
+        """Read a message. All that arrive in one turn of the loop are taken to have come at one
+        time, and are published together at its end.
         """
-        now = self.ctx.clock.now()
+        now = self.turn_began or self._begin_turn()
         for device, topic in self.readings.get(message.topic, ()):
             reports = device.receive(topic, message.payload, now, retained=message.retained)
-            if reports and not self.telegrams:
-                asyncio.get_running_loop().call_soon(self._publish_all)
             for quantities, values, at, estimated in reports:
                 quality = Quality.ESTIMATED if estimated else Quality.GOOD
                 self.telegrams.append(Telegram(device.name, quantities, values, at, quality))
@@ -157,7 +156,13 @@ class SmartMeterMqtt(Plugin[Config]):
                 if line is not None:
                     self.ctx.log.warning("%s", line)
 
-    def _publish_all(self) -> None:
+    def _begin_turn(self) -> datetime:
+        asyncio.get_running_loop().call_soon(self._end_turn)
+        now = self.turn_began = self.ctx.clock.now()
+        return now
+
+    def _end_turn(self) -> None:
+        self.turn_began = None
         telegrams, self.telegrams = self.telegrams, []
         self.ctx.publish_all(telegrams)
 

@@ -44,7 +44,9 @@ class _Place(NamedTuple):
 
 
 class _Field(NamedTuple):
-    """One quantity: where it is, or else may be, and its limits in the payload's unit."""
+    """One quantity: where it is, or else may be, and its limits in the payload's unit, which is so
+    many mWh if this is a counter of energy (else 0).
+    """
 
     quantity: str
     holder: int
@@ -53,6 +55,7 @@ class _Field(NamedTuple):
     low: float
     high: float
     channels: str
+    mwh_per_unit: int
 
 
 class QuickReader:
@@ -64,18 +67,13 @@ class QuickReader:
             pointers.append(time_steps)
         self._holders = tuple(dict.fromkeys(pointer[:-1] for pointer in pointers))
         self._time = self._place(time_steps) if time_steps else None
-        self._mwh_per_unit = max((_mwh_per_unit(reader) for reader in readers), default=0)
         # Taken apart for each payload, which is faster with tuples that have no names.
-        self._plain = [tuple(self._field(r)) for r in readers if r.mwh_digits is None]
-        self._counters = [tuple(self._field(r)) for r in readers if r.mwh_digits is not None]
+        self._fields: list[tuple[Any, ...]] = [tuple(self._field(reader)) for reader in readers]
 
     @staticmethod
-    def can_read(readers: Sequence[FieldReader]) -> bool:
-        """Return whether all fields have keys, and are in the hub's unit or count energy, which is
-        in one unit throughout.
-        """
-        units = {reader.mwh_digits for reader in readers if reader.mwh_digits is not None}
-        return len(units) <= 1 and all(
+    def can_read(readers: Iterable[FieldReader]) -> bool:
+        """Return whether all fields have keys, and are in the hub's unit or count energy."""
+        return all(
             (reader.plain is not None or reader.mwh_digits is not None) and all(reader.pointers)
             for reader in readers
         )
@@ -94,12 +92,35 @@ class QuickReader:
                 at = None if stamp is None else parse_time(stamp, zone, now)
         except ValueError:
             return None
-        numbers = _numbers(holders, self._plain)
-        counts = _numbers(holders, self._counters)
-        if numbers is None or counts is None or not (numbers or counts):
-            return None
-        per_unit = self._mwh_per_unit
-        return Said(numbers, {each: round(count * per_unit) for each, count in counts.items()}, at)
+        return self._values(holders, at)
+
+    def _values(self, holders: Sequence[dict[str, Any]], at: datetime | None) -> Said | None:
+        """Return what is in the fields: single numbers, then those of phases, and counters."""
+        numbers: dict[str, float] = {}
+        listed: dict[str, float] = {}
+        counts_mwh: dict[str, int] = {}
+        for quantity, holder, key, others, low, high, channels, mwh_per_unit in self._fields:
+            raw = holders[holder].get(key)
+            if raw is None and others:
+                raw = _first_present(holders, others)
+            if (type(raw) is float or type(raw) is int) and low <= raw <= high:
+                if mwh_per_unit:
+                    counts_mwh[quantity] = round(raw * mwh_per_unit)
+                else:
+                    numbers[quantity] = float(raw)
+            elif type(raw) is list:
+                values = _of_phases(quantity, raw, low, high, channels)
+                if values is None:
+                    return None
+                if mwh_per_unit:
+                    counts_mwh |= {each: round(v * mwh_per_unit) for each, v in values.items()}
+                else:
+                    listed |= values
+            elif raw is not None:
+                return None
+        if listed:
+            numbers |= listed
+        return Said(numbers, counts_mwh, at) if numbers or counts_mwh else None
 
     def _look_up(self, document: Any) -> list[dict[str, Any]] | None:
         """Return the objects that hold the fields, empty ones for those that are not there; None if
@@ -121,41 +142,16 @@ class QuickReader:
 
     def _field(self, reader: FieldReader) -> _Field:
         first, *others = (self._place(pointer) for pointer in reader.pointers)
+        mwh_per_unit = 0 if reader.mwh_digits is None else 10**reader.mwh_digits
         low, high = float(reader.raw_low), float(reader.raw_high)
-        if reader.mwh_digits is not None:
-            high = min(high, MOST_MWH / _mwh_per_unit(reader))
-        return _Field(reader.quantity, *first, tuple(others), low, high, reader.channels)
+        if mwh_per_unit:
+            high = min(high, MOST_MWH / mwh_per_unit)
+        return _Field(
+            reader.quantity, *first, tuple(others), low, high, reader.channels, mwh_per_unit
+        )
 
     def _place(self, pointer: Steps) -> _Place:
         return _Place(self._holders.index(pointer[:-1]), pointer[-1])
-
-
-def _mwh_per_unit(reader: FieldReader) -> int:
-    return 0 if reader.mwh_digits is None else 10**reader.mwh_digits
-
-
-def _numbers(
-    holders: Sequence[dict[str, Any]], fields: Iterable[tuple[Any, ...]]
-) -> dict[str, float] | None:
-    """Return what is in the fields, single numbers first; None if something else is in one."""
-    numbers: dict[str, float] = {}
-    listed: dict[str, float] = {}
-    for quantity, holder, key, others, low, high, channels in fields:
-        raw = holders[holder].get(key)
-        if raw is None and others:
-            raw = _first_present(holders, others)
-        if type(raw) is float and low <= raw <= high:
-            numbers[quantity] = raw
-        elif type(raw) is int and low <= raw <= high:
-            numbers[quantity] = float(raw)
-        elif type(raw) is list:
-            values = _of_phases(quantity, raw, low, high, channels)
-            if values is None:
-                return None
-            listed |= values
-        elif raw is not None:
-            return None
-    return numbers | listed if listed else numbers
 
 
 def _first_present(holders: Sequence[dict[str, Any]], places: Iterable[_Place]) -> Any:
