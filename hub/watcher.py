@@ -6,18 +6,19 @@ changes what happens: a run with watchers is the same as one without.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hub import __version__
-from hub.bus import Handler, Last, Subscription
+from hub.bus import BatchHandler, Handler, Last, Subscription
 from hub.config_sections import TariffSection
 from hub.errors import HubError
 from hub.houses import House
 from hub.scheduler import interval
+from hub.subscription import AnySubscription
 
 if TYPE_CHECKING:
     from hub.core import Hub
@@ -65,6 +66,12 @@ class SimulationRun:
     def subscribe(self, topic_filter: str, handler: Handler) -> Subscription:
         """Call `handler` with every message whose topic matches, until its `close`."""
         return self._hub.bus.subscribe(topic_filter, handler, owner="watcher")
+
+    def subscribe_batches(
+        self, topic_filters: Sequence[str], handler: BatchHandler
+    ) -> AnySubscription:
+        """Call `handler` with all messages that wait and match, telegrams whole, until `close`."""
+        return self._hub.bus.subscribe_batches(topic_filters, handler, owner="watcher")
 
     def last(self, topic: str) -> Last | None:
         """Return the last reading or state of a topic; None if there was none."""

@@ -16,18 +16,19 @@ from hub.api import (
     DeliveryScheduled,
     FeederState,
     MarketEvent,
+    Message,
     Notification,
     PenaltyApplied,
     PluginState,
     PluginStatus,
     Priority,
-    Reading,
     SimulationRun,
     TradeExpired,
     TradeMatched,
     TradeSettled,
     Watcher,
     hookimpl,
+    telegrams,
 )
 
 from .alarm_log import AlarmRecord, NotificationRecord
@@ -39,6 +40,7 @@ from .timeline import Timeline, interval_s
 from .voltage_log import VoltageLog
 
 HEAD = "head"
+COUNTERS = ("energy_import", "energy_export")
 WELL = (PluginState.LOADED, PluginState.STARTING, PluginState.ONLINE, PluginState.STOPPED)
 COMMANDERS = {
     Priority.MARKET: "market",
@@ -101,31 +103,33 @@ class ReportWatcher:
                 ("plugin/+/status", self._plugin),
             )
         ]
-        self._first_readings = [
-            run.subscribe("reading/+/energy_import", self._first_reading),
-            run.subscribe("reading/+/energy_export", self._first_reading),
-        ]
+        self._counting = run.subscribe_batches(
+            [f"reading/+/{quantity}" for quantity in COUNTERS], self._first_readings
+        )
         run.every(self.data.timeline.interval_s, self._look)
 
-    def _first_reading(self, reading: Reading) -> None:
-        imported = reading.quantity == "energy_import"
-        if reading.device == HEAD:
-            log = self.data.head_imports if imported else self.data.head_exports
-            log.begin(HEAD, reading.value)
-            return
-        house = self._house_of.get(reading.device)
-        if house is not None:
-            (self.data.imports if imported else self.data.exports).begin(house, reading.value)
+    def _first_readings(self, messages: Sequence[Message]) -> None:
+        for telegram in telegrams(messages):
+            house = self._house_of.get(telegram.device)
+            of_head = telegram.device == HEAD
+            for quantity, value in zip(telegram.quantities, telegram.values, strict=True):
+                if quantity not in COUNTERS:
+                    continue
+                imported = quantity == "energy_import"
+                if of_head:
+                    log = self.data.head_imports if imported else self.data.head_exports
+                    log.begin(HEAD, value)
+                elif house is not None:
+                    log = self.data.imports if imported else self.data.exports
+                    log.begin(house, value)
 
     async def _look(self) -> None:
         """Look at all counters at the edge of an interval."""
         edge = round(self._run.elapsed_s() / self.data.timeline.interval_s)
         if edge == 0:
             await self._see_places()
-        elif self._first_readings:
-            for subscription in self._first_readings:
-                subscription.close()
-            self._first_readings = []
+        else:
+            self._counting.close()
         if edge < self.data.timeline.intervals and not self._ended:
             await self._note_counters()
 
@@ -262,7 +266,7 @@ class ReportWatcher:
             await self._note_counters()
         for log in self.data.voltages.values():
             log.hold_until(self.data.timeline.total_s)
-        for subscription in (*self._subscriptions, *self._first_readings):
+        for subscription in (*self._subscriptions, self._counting):
             subscription.close()
 
     def write(self, result: Mapping[str, Any]) -> Path:

@@ -5,10 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Sequence
 
 from aiohttp import web
 
-from hub.api import Context, Message, MeteringPoints, PluginStatus, encode
+from hub.api import (
+    Context,
+    Message,
+    MeteringPoints,
+    PluginStatus,
+    Reading,
+    Telegram,
+    encode,
+    telegrams,
+)
 
 from .live import MAX_BACKLOG, LiveState
 
@@ -65,7 +75,7 @@ class Stream:
 
     def start(self) -> None:
         """Listen to everything, and tell the pages a few times a second."""
-        self._ctx.subscribe("#", self._absorb)
+        self._ctx.subscribe_batches(("#",), self._absorb)
         self._ctx.every(FRAME_EVERY_S, self._send_frame, name="frame")
 
     def stop(self) -> None:
@@ -85,11 +95,15 @@ class Stream:
             self._pages.discard(page)
         return page.socket
 
-    def _absorb(self, message: Message) -> None:
-        if isinstance(message, MeteringPoints):
-            return  # what only simulated meters may know
-        is_state = message.conflated or isinstance(message, PluginStatus)
-        self._live.absorb(type(message).__name__, message.topic, message, conflated=is_state)
+    def _absorb(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if isinstance(message, Telegram | Reading):
+                for telegram in telegrams((message,)):
+                    self._live.hear(telegram)
+            elif not isinstance(message, MeteringPoints):  # only simulated meters may know those
+                is_state = message.conflated or isinstance(message, PluginStatus)
+                kind = type(message).__name__
+                self._live.absorb(kind, message.topic, message, conflated=is_state)
 
     async def _send_frame(self) -> None:
         frame = self._live.frame()

@@ -1,13 +1,18 @@
 """What a page is sent: a snapshot, then what changed."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
 from plugins.web.live import KEPT_EVENTS, LiveState
 
 
-def reading(device, quantity, value):
-    return {
-        "type": "Reading", "topic": f"reading/{device}/{quantity}", "device": device,
-        "quantity": quantity, "value": value, "unit": "W", "at": "t", "quality": "good",
-    }  # fmt: skip
+@dataclass
+class Measured:
+    device: str
+    quantities: tuple[str, ...]
+    values: tuple[float, ...]
+    at: datetime = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    quality: str = "good"
 
 
 def feeder(voltages, nodes=("671.1",)):
@@ -27,18 +32,25 @@ def live_state():
 
 def test_readings_travel_without_their_words():
     live = live_state()
-    absorb(live, reading("house1", "power", 500.0))
-    absorb(live, reading("house1", "power", 600.0))
-    assert live.frame()["readings"] == {"house1": {"power": [600.0, "t", "good"]}}
+    live.hear(Measured("house1", ("power", "voltage"), (500.0, 240.0)))
+    live.hear(Measured("house1", ("power",), (600.0,), quality="estimated"))
+    at = "2026-06-01T12:00:00+00:00"
+    shown = {"house1": {"power": [600.0, at, "estimated"], "voltage": [240.0, at, "good"]}}
+    assert live.frame()["readings"] == shown
+    live.hear(Measured("house1", ("voltage",), (241.0,)))
+    assert live.frame()["readings"] == {"house1": {"voltage": [241.0, at, "good"]}}
+    shown["house1"]["voltage"] = [241.0, at, "good"]
+    assert live.snapshot()["readings"] == shown
+    assert live.frame() is None
 
 
 def test_only_what_is_shown_is_encoded():
     encoded = []
-    live = LiveState(lambda message: encoded.append(message["value"]) or message)
+    live = LiveState(lambda message: encoded.append(message["voltages_pu"]) or message)
     for value in range(100):
-        absorb(live, reading("house1", "power", value))
+        absorb(live, feeder([value]))
     live.frame()
-    assert encoded == [99]
+    assert encoded == [[99]]
 
 
 def test_nothing_new_is_no_frame():
