@@ -15,14 +15,15 @@ from urllib.parse import urlsplit
 
 from hub.bus import BatchHandler, Handler, Last
 from hub.commands import CommandHandler
-from hub.errors import ConfigProblemError, HubError, Unavailable
+from hub.errors import ConfigProblemError, HubError
 from hub.link import Link, LinkOptions
 from hub.messages import Command, CommandResult, Message
 from hub.plugin import Context
+from hub.plugin_jobs import PluginJobs
 from hub.scheduler import Job, cron, interval, once
 from hub.services import Answerer
 from hub.subscription import AnySubscription
-from hub.tasks import TimeLimit, was_cancelled
+from hub.tasks import was_cancelled
 from hub.virtual import VirtualLoop
 from hub.worker import Worker
 
@@ -61,10 +62,9 @@ class PluginContext(Context):
         self.closed = False
         self._released = False
         self._undo: list[Callable[[], None]] = []
-        self._jobs: set[Job] = set()
+        self._jobs = PluginJobs(self.name, hub.scheduler, supervised)
         self._links: list[Link] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._runs: set[asyncio.Task[Any]] = set()
         self._worker: Worker | None = None
 
     # -- messages --
@@ -165,15 +165,17 @@ class PluginContext(Context):
         timeout_s: float | None = None,
         now: bool = False,
     ) -> Job:
+        self._need_open()
         start = self.clock.now() + timedelta(seconds=seconds)
         limit_s = max(MIN_JOB_TIMEOUT_S, 3 * seconds) if timeout_s is None else timeout_s
-        return self._job(function, interval(seconds, start), name, limit_s, now=now)
+        return self._jobs.add(function, interval(seconds, start), name, limit_s, now=now)
 
     def at(
         self, when: datetime, function: Callable[[], Awaitable[None]], *, name: str | None = None
     ) -> Job:
+        self._need_open()
         trigger = once(max(when, self.clock.now()))
-        return self._job(function, trigger, name, 4 * MIN_JOB_TIMEOUT_S, last=True)
+        return self._jobs.add(function, trigger, name, 4 * MIN_JOB_TIMEOUT_S, last=True)
 
     def cron(
         self,
@@ -182,52 +184,12 @@ class PluginContext(Context):
         *,
         name: str | None = None,
     ) -> Job:
+        self._need_open()
         try:
             trigger = cron(expression)
         except ValueError as error:
             raise ConfigProblemError(f"{expression!r} is no cron line: {error}") from None
-        return self._job(function, trigger, name, 4 * MIN_JOB_TIMEOUT_S)
-
-    def _job(
-        self,
-        function: Callable[[], Awaitable[None]],
-        trigger: Any,
-        name: str | None,
-        limit_s: float,
-        *,
-        now: bool = False,
-        last: bool = False,
-    ) -> Job:
-        self._need_open()
-        label: str = name or str(getattr(function, "__name__", "job"))
-
-        async def run() -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            self._runs.add(task)
-            limit = TimeLimit(limit_s)
-            try:
-                await limit.keep(function())
-            except Unavailable as error:
-                self._supervised.job_failed(label, str(error), expected=True)
-            except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
-                if isinstance(error, asyncio.CancelledError) and was_cancelled():
-                    raise
-                if limit.expired:
-                    self._supervised.job_failed(label, f"took longer than {limit_s:g} s")
-                else:
-                    text = f"{type(error).__name__}: {error}"
-                    self._supervised.job_failed(label, text, error=error)
-            else:
-                self._supervised.job_passed(label)
-            finally:
-                self._runs.discard(task)
-                if last:
-                    self._jobs.discard(job)
-
-        job = self._hub.scheduler.add(f"{self.name}/{label}", run, trigger, now=now)
-        self._jobs.add(job)
-        return job
+        return self._jobs.add(function, trigger, name, 4 * MIN_JOB_TIMEOUT_S)
 
     # -- work --
 
@@ -346,10 +308,7 @@ class PluginContext(Context):
 
     async def end_jobs(self) -> None:
         """Fire no more jobs and cancel those under way."""
-        jobs, self._jobs = self._jobs, set()
-        for job in jobs:
-            job.cancel()
-        await self._end(self._runs)
+        await self._end(self._jobs.cancel())
 
     async def _end(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         waited = tuple(tasks)
