@@ -54,6 +54,10 @@ class GridConfig(FeederConfig):
     switch_dwell: Duration = Field(
         0.0, description="least feeder time between two operations of one switch, bank or service"
     )
+    device_dwell: Duration = Field(
+        0.0,
+        description="least feeder time between two set-points of one battery, vehicle or PV plant",
+    )
     load_profile: Literal["flat", "household", "business"] = Field(
         "flat", description="shape over the day of the circuit's own loads"
     )
@@ -98,6 +102,7 @@ class GridConfig(FeederConfig):
             local_regulators=self.regulators == "local",
             tap_dwell_s=self.tap_dwell,
             switch_dwell_s=self.switch_dwell,
+            device_dwell_s=self.device_dwell,
         )
 
 

@@ -63,8 +63,7 @@ def _set_battery(simulation: Simulation, order: Order) -> Verify:
     power_w = _within_limits(
         order, "battery", float(battery.discharge_w[row]), float(battery.charge_w[row])
     )
-    simulation.set_points.hold("battery", row, power_w, end(order))
-    return _device_answer("battery", row, power_w)
+    return _move(simulation, order, "battery", power_w)
 
 
 def _set_ev(simulation: Simulation, order: Order) -> Verify:
@@ -79,8 +78,7 @@ def _set_ev(simulation: Simulation, order: Order) -> Verify:
     returns_at = simulation.surroundings.returns_at(row, simulation.time)
     if returns_at is not None:
         raise order.fail(f"its vehicle is away until {returns_at:%H:%M} on the feeder's clock")
-    simulation.set_points.hold("ev", row, power_w, end(order))
-    return _device_answer("ev", row, power_w)
+    return _move(simulation, order, "ev", power_w)
 
 
 def _within_limits(order: Order, device: str, discharge_w: float, charge_w: float) -> float:
@@ -109,8 +107,13 @@ def _limit_pv(simulation: Simulation, order: Order) -> Verify:
         limit_w = number(order, "power_w")
         if limit_w < 0:
             raise order.fail(f"expected 0 W or more for 'power_w', got {limit_w:g}")
-    simulation.set_points.hold("pv", row, limit_w, end(order))
-    return _device_answer("pv", row, limit_w)
+    return _move(simulation, order, "pv", limit_w)
+
+
+def _move(simulation: Simulation, order: Order, kind: str, power_w: float) -> Verify:
+    row = simulation.number(order.name)
+    simulation.set_points.move(kind, row, power_w, end(order), simulation.time)
+    return _device_answer(kind, row, power_w)
 
 
 def _release(kind: str) -> Action:
@@ -125,7 +128,7 @@ def _release(kind: str) -> Action:
 def _device_answer(kind: str, row: int, requested_w: float | None) -> Verify:
     """Answer what the device does; a battery that is full or empty does less than it was told."""
 
-    def verify(_: Simulation, result: StepResult) -> Mapping[str, Any]:
+    def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
         done: Mapping[str, FloatArray] = {
             "battery": result.powers.battery_w,
             "ev": result.powers.ev_w,
@@ -134,7 +137,12 @@ def _device_answer(kind: str, row: int, requested_w: float | None) -> Verify:
         achieved_w = float(done[kind][row])
         if kind == "pv" and requested_w is not None and achieved_w > requested_w + 1e-6:
             raise GridError(f"PV gives {achieved_w:.0f} W after its limit of {requested_w:.0f} W")
-        return {"requested_w": requested_w, "achieved_w": round(achieved_w, 1)}
+        house = simulation.houses[row].name
+        return {
+            "requested_w": requested_w,
+            "achieved_w": round(achieved_w, 1),
+            "operations": simulation.set_points.operations.get(f"{house}/{kind}", 0),
+        }
 
     return verify
 

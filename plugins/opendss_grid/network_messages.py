@@ -34,6 +34,7 @@ def network_state(feeder: str, simulation: Simulation) -> dict[str, Any]:
     return {
         "changed": changed,
         "operations": dict(simulation.network.operations),
+        "device_operations": dict(simulation.set_points.operations),
         "tap_operations": dict(simulation.regulators.operations),
     }
 

@@ -22,7 +22,7 @@ from hub.api import (
     hookimpl,
 )
 
-from . import feeder_messages, saved_state
+from . import feeder_messages, saved_state, simulation_state
 from .configuration import EventConfig, GridConfig, simulated_houses
 from .engine import OpenDssEngine
 from .feeder_check import check_grid
@@ -111,7 +111,7 @@ class OpenDssGrid(Plugin[GridConfig]):
             config.settings(ctx.random.getrandbits(32), start),
             start,
         )
-        self._misfits = [] if saved is None else simulation.restore(saved)
+        self._misfits = [] if saved is None else simulation_state.restore(simulation, saved)
         return simulation
 
     def _tell_what_was_left(self) -> None:
@@ -119,6 +119,8 @@ class OpenDssGrid(Plugin[GridConfig]):
         ctx = self._ctx
         for misfit in self._misfits:
             ctx.log.warning("left out of what was saved: %s", misfit)
+        for point in self._simulation.set_points.held:
+            ctx.log.warning("as it was left: %s", point.text)
         left = network_state(ctx.name, self._simulation)["changed"]
         for entry in left:
             since = f" since {entry['since'][:16]}" if entry["since"] else ""
@@ -202,7 +204,7 @@ class OpenDssGrid(Plugin[GridConfig]):
 
     async def _save(self) -> None:
         ctx = self._ctx
-        snapshot = await ctx.run_blocking(self._simulation.snapshot)
+        snapshot = await ctx.run_blocking(simulation_state.snapshot, self._simulation)
         await saved_state.save(ctx.history, ctx.name, ctx.clock.now(), snapshot)
 
     async def _keep(self) -> None:
@@ -230,11 +232,13 @@ class OpenDssGrid(Plugin[GridConfig]):
     async def _carry_out_waiting(self) -> None:
         waiting, self._orders = self._orders, []
         orders = [order for order, _ in waiting]
+        set_points = self._simulation.set_points
         try:
             report, outcomes = await self._ctx.run_blocking(self._carry_out, orders)
             if report is not None:
                 self._publish(orders[0].at, report)
-            if any(order.action not in PASSING for order in orders):
+            if any(order.action not in PASSING for order in orders) or set_points.lasting_changed:
+                set_points.lasting_changed = False
                 await self._keep()
         except Exception as error:  # whoever waits for an answer gets it, and the plugin goes on
             self._ctx.log.debug("orders failed", exc_info=True)

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -39,7 +38,7 @@ class Settings:
     (`flat` leaves them). With `local_regulators` the circuit's own regulator controls act;
     without, taps stay where the controls settled at the start until they are commanded, and
     `tap_dwell_s` of feeder time must lie between two commands that move one, `switch_dwell_s`
-    between two operations of one switch.
+    between two operations of one switch, `device_dwell_s` between two set-points of one device.
     """
 
     seed: int = 0
@@ -49,6 +48,7 @@ class Settings:
     local_regulators: bool = False
     tap_dwell_s: float = 0.0
     switch_dwell_s: float = 0.0
+    device_dwell_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Simulation:
             for house, row in zip(houses, self.meters.load_rows, strict=True)
         }
         self.network = Network(engine, circuit, loads, settings.switch_dwell_s)
-        self.set_points = SetPoints(self.fleet)
+        self.set_points = SetPoints(self.fleet, settings.device_dwell_s)
         self._engine = engine
         self._settings = settings
         self._number = {house.name: i for i, house in enumerate(houses)}
@@ -274,38 +274,3 @@ class Simulation:
     def energised(self, house: str, result: StepResult) -> bool:
         """Return whether a house's meter had voltage in a step."""
         return bool(self.meters.energised(result.solution)[self.number(house)])
-
-    # --- what a restart keeps -----------------------------------------------------------------
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return what must survive a restart, as plain data: taps, charge, what is switched."""
-        fleet = self.fleet
-        return {
-            "regulators": self.regulators.snapshot(),
-            "battery_wh": dict(zip(fleet.names, fleet.battery.energy_wh.tolist(), strict=True)),
-            "ev_wh": dict(zip(fleet.names, fleet.ev.energy_wh.tolist(), strict=True)),
-            "network": self.network.snapshot(),
-            "motors": self.motors.snapshot(),
-            "light_w_per_m2": self.surroundings.held_w_per_m2,
-            "clearness": self.surroundings.held_clearness,
-        }
-
-    def restore(self, snapshot: Mapping[str, Any]) -> list[str]:
-        """Take up where a snapshot was made; returns sentences on what no longer fits."""
-        misfits: list[str] = []
-        for storage, key in ((self.fleet.battery, "battery_wh"), (self.fleet.ev, "ev_wh")):
-            for name, energy_wh in snapshot[key].items():
-                if name in self._number:
-                    row = self._number[name]
-                    storage.energy_wh[row] = min(energy_wh, storage.capacity_wh[row])
-        if "network" in snapshot:  # else it was saved before the network's state was kept
-            misfits = self.network.restore(snapshot["network"])
-            for number, house in enumerate(self.houses):
-                self.meters.open_service(number, opened=self.network.is_open(house.name))
-            misfits += self.motors.restore(snapshot["motors"], self.time)
-            self.surroundings.hold_sky(
-                light_w_per_m2=snapshot["light_w_per_m2"], clearness=snapshot.get("clearness")
-            )
-        if "regulators" in snapshot:  # else it was saved before control was kept, and taps settle
-            self.regulators.restore(snapshot["regulators"])
-        return misfits

@@ -1,5 +1,6 @@
 """Every actuator: its limits, its dwell, its count, and the next solve that shows it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -151,7 +152,7 @@ def test_a_battery_obeys_within_its_limits_and_is_released() -> None:
     bench = Bench()
     own_w = float(bench.result.powers.battery_w[0])
     assert bench("house", "house2", "set_battery", power_w=-500) == {
-        "requested_w": -500, "achieved_w": -500,
+        "requested_w": -500, "achieved_w": -500, "operations": 1,
     }  # fmt: skip
     with pytest.raises(GridError, match="its battery takes -11000 to 11000 W, got 12000"):
         bench("house", "house2", "set_battery", power_w=12_000)
@@ -168,7 +169,7 @@ def test_an_empty_battery_says_what_it_achieved() -> None:
     bench = Bench()
     bench.sim.fleet.battery.energy_wh[0] = 0.1 * 13_500
     answer = bench("house", "house2", "set_battery", power_w=-3000)
-    assert answer == {"requested_w": -3000, "achieved_w": 0}
+    assert answer == {"requested_w": -3000, "achieved_w": 0, "operations": 1}
 
 
 def test_a_device_set_point_ends_at_its_time() -> None:
@@ -238,3 +239,22 @@ def test_what_is_not_there_cannot_be_commanded(action, args, reason) -> None:
         Bench(CAR)("house", "car", action, **args)
     with pytest.raises(GridError, match="house house2: it has no vehicle"):
         Bench(HOME)("house", "house2", "set_ev", power_w=1)
+
+
+@pytest.mark.parametrize(
+    ("action", "release"),
+    [("set_battery", "release_battery"), ("set_ev", "release_ev"), ("limit_pv", "release_pv")],
+)
+def test_a_device_is_counted_and_rests_between_two_set_points(action: str, release: str) -> None:
+    house = replace(CAR, pv_kwp=5, battery_kwh=10, battery_kw=5)
+    bench = Bench(house, device_dwell_s=60)
+    assert bench("house", "car", action, power_w=1000)["operations"] == 1
+    # The same again, for longer, is no operation.
+    assert bench("house", "car", action, power_w=1000, until_s=600)["operations"] == 1
+    bench.wait(seconds=20)
+    with pytest.raises(GridError, match="it may have another in 40 s"):
+        bench("house", "car", action, power_w=2000)
+    # Who lets go is always heard, but that starts no new rest.
+    assert bench("house", "car", release)["operations"] == 1
+    bench.wait(seconds=40)
+    assert bench("house", "car", action, power_w=2000)["operations"] == 2

@@ -1,5 +1,6 @@
 """The simulated feeder as one deterministic machine."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from plugins.opendss_grid.engine import OpenDssEngine
 from plugins.opendss_grid.houses import HouseSpec
 from plugins.opendss_grid.protocol import GridError
 from plugins.opendss_grid.simulation import Settings, Simulation
+from plugins.opendss_grid.simulation_state import restore, snapshot
 
 FEEDER = Path(__file__).parents[3] / "config/feeders/ieee13/feeder.dss"
 NOON = datetime(2026, 6, 21, 17, tzinfo=UTC)
@@ -106,7 +108,7 @@ def test_after_a_restart_command_must_be_heard_again(away_s: float, held: bool) 
     sim.set_taps({"reg_a": -4})
     sale_at(sim, 0)
     fresh = simulation()
-    fresh.restore(sim.snapshot())
+    restore(fresh, snapshot(sim))
     sale_at(fresh, 1000)
     sale_at(fresh, 1000 + away_s)
     assert (fresh.regulators.positions["reg_a"] == -4) is held
@@ -116,7 +118,7 @@ def test_a_restart_leaves_local_control_where_it_was() -> None:
     sim = simulation()
     sim.regulators.use_local(True)
     fresh = simulation()
-    fresh.restore(sim.snapshot())
+    restore(fresh, snapshot(sim))
     with pytest.raises(GridError, match="under local control"):
         fresh.set_taps({"reg_a": 0})
 
@@ -248,13 +250,13 @@ def test_a_snapshot_brings_back_what_it_holds_and_ignores_strangers() -> None:
     sim.set_service("house2", closed=False)
     sim.fleet.battery.energy_wh[0] = 4321
     sim.step(NOON, NOON)
-    snapshot = sim.snapshot()
-    snapshot["battery_wh"]["stranger"] = 1.0
-    stranger = {**snapshot["network"]["changed"][0], "name": "stranger"}
-    snapshot["network"]["changed"].append(stranger)
-    snapshot["regulators"]["taps"]["reg_q"] = 3
+    saved = snapshot(sim)
+    saved["battery_wh"]["stranger"] = 1.0
+    stranger = {**saved["network"]["changed"][0], "name": "stranger"}
+    saved["network"]["changed"].append(stranger)
+    saved["regulators"]["taps"]["reg_q"] = 3
     fresh = simulation()
-    misfits = fresh.restore(snapshot)
+    misfits = restore(fresh, saved)
     assert len(misfits) == 1
     assert "stranger" in misfits[0]
     result = fresh.step(NOON, NOON)
@@ -262,6 +264,32 @@ def test_a_snapshot_brings_back_what_it_holds_and_ignores_strangers() -> None:
     assert fresh.regulators.operations["reg_c"] == 0
     assert fresh.fleet.battery.energy_wh[0] == 4321
     assert not fresh.energised("house2", result)
+
+
+def test_set_points_outlive_a_restart_until_they_end() -> None:
+    sim = simulation()
+    sim.step(NOON, NOON)
+    sim.set_power("house2", -500.0, NOON + timedelta(minutes=5))
+    sim.set_points.move("battery", 0, 700.0, None, NOON)
+    assert sim.set_points.lasting_changed
+    saved = json.loads(json.dumps(snapshot(sim)))
+    fresh = simulation()
+    assert restore(fresh, saved) == []
+    assert not fresh.set_points.lasting_changed
+    assert [point.text for point in fresh.set_points.held] == [
+        "the battery of house2 is held at 700 W until it is released",
+        "house house2 is held at -500 W until 17:05:00 UTC",
+    ]
+    held = fresh.step(NOON, NOON + timedelta(minutes=4))
+    assert held.powers.battery_w[0] == 700
+    # The hub was away for an hour.
+    late = simulation()
+    restore(late, saved)
+    late.step(NOON + timedelta(hours=1), NOON + timedelta(hours=1))
+    assert np.isnan(late.fleet.set_point_w[0])
+    assert late.fleet.battery_set_w[0] == 700
+    saved["set_points"]["held"][0]["house"] = "gone"
+    assert restore(simulation(), saved) == ["the set-point of house gone, which is gone"]
 
 
 def test_what_does_not_fit_is_refused_all_at_once() -> None:
