@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,6 @@ from hub.api import (
     PluginState,
     PluginStatus,
     Priority,
-    Severity,
     hookimpl,
 )
 
@@ -31,6 +29,7 @@ from .deliveries import Deliveries, Delivery, expected_power_w, mean_power_w
 from .lookout import Lookout
 from .planner import Plan, Request
 from .search import SearchError
+from .voltage_alarm import VoltageAlarm
 from .watch import Do, Sight, State, Watch
 
 
@@ -48,7 +47,7 @@ class TapController(Plugin[TapControllerConfig]):
         self._deliveries = Deliveries()
         self._looked_ahead: set[int] = set()
         self._faults: dict[str, str] = {}
-        self._alarm_id = ""
+        self._alarm = VoltageAlarm(ctx, self.config, self._ledger)
         self._moved: str | None = None
         self._last_decision: Mapping[str, Any] | None = None
         self._heard_at = ctx.clock.now()
@@ -70,7 +69,7 @@ class TapController(Plugin[TapControllerConfig]):
             self._watch.last_operation = made[-1][0]
         alarm_id = await ctx.ledger.run(lambda c: store.standing_alarm(c, ctx.name))
         if alarm_id is not None:
-            self._alarm_id, self._watch.alarmed = alarm_id, True
+            self._alarm.id, self._watch.alarmed = alarm_id, True
 
     async def stop(self) -> None:
         """Nobody watches any more: the regulators go back to their own controls.
@@ -155,72 +154,24 @@ class TapController(Plugin[TapControllerConfig]):
             self._ctx.log.info("regulators are %s: %s", action, why)
 
     async def _raise(self, sight: Sight) -> None:
-        found = self._worst(sight)
+        self._moved = None
         under_way = self._deliveries.under_way(sight.at)
         sales = [
             f"{d.power_w / 1000:.0f} kW from {self._name(d.seller)} to {self._name(d.buyer)}"
             for d in under_way[:3]
         ]
-        low, high = self.config.limits.low, self.config.limits.high
-        self._alarm_id = _alarm_id(self._ctx.name, sight.at)
-        self._moved = None
-        await self._alarm(
-            sight.at,
-            words.violation(found, low, high, sales),
-            {
-                "voltage_pu": round(found.pu, 4),
-                "limit_pu": high if found.over else low,
-                "point": found.label,
-                "taps": dict(sight.taps or {}),
-                "trades": [d.trade_id for d in under_way],
-            },
-            cause=f"trade/{under_way[0].trade_id}" if under_way else None,
-        )
+        trades = [d.trade_id for d in under_way]
+        await self._alarm.raise_(sight, self._worst(sight), sales, trades)
 
     async def _clear(self, sight: Sight) -> None:
         assert self._lookout.layout is not None
         peak = words.highest(sight.voltages_pu, self._lookout.layout.points)
-        lowest_pu = min(sight.voltages_pu.values())
-        evidence = {
-            "voltage_pu": round(peak.pu, 4),
-            "lowest_pu": round(lowest_pu, 4),
-            "point": peak.label,
-            "taps": dict(sight.taps or {}),
-        }
-        text = words.restored(peak, lowest_pu, self._moved)
-        await self._alarm(sight.at, text, evidence, cleared=True)
-
-    async def _alarm(
-        self,
-        at: datetime,
-        text: str,
-        evidence: Mapping[str, Any],
-        *,
-        cleared: bool = False,
-        cause: str | None = None,
-    ) -> None:
-        standing = None if cleared else self._alarm_id
-        await self._ledger(partial(store.set_alarm, instance=self._ctx.name, alarm_id=standing))
-        log = self._ctx.log.info if cleared else self._ctx.log.warning
-        log("%s", text)
-        self._ctx.publish(
-            Alarm(
-                kind="voltage",
-                subject=self.config.feeder,
-                severity=Severity.WARNING,
-                at=at,
-                text=text,
-                evidence=evidence,
-                cleared=cleared,
-                id=self._alarm_id,
-                cause=cause,
-            )
-        )
+        await self._alarm.clear(sight, peak, self._moved)
 
     async def _act(self, sight: Sight) -> None:
         over = self._worst(sight).over
         found = await self._plan(sight, over=over, restore=True, scenarios=({},))
-        await self._move(sight, found, self._alarm_id, "a measured violation")
+        await self._move(sight, found, self._alarm.id, "a measured violation")
 
     async def _look_ahead(self, sight: Sight) -> None:
         """Before a delivery begins: move if it would violate a limit, once per trade."""
@@ -332,7 +283,7 @@ class TapController(Plugin[TapControllerConfig]):
             "last_decision": self._last_decision,
             "operations_today": self._watch.steps_since(midnight),
             "blind": self._watch.state in (State.STARTING, State.BLIND),
-            "alarm": self._alarm_id if self._watch.alarmed else None,
+            "alarm": self._alarm.id if self._watch.alarmed else None,
         }
 
     async def probe(self) -> Mapping[str, Any]:
@@ -343,10 +294,6 @@ class TapController(Plugin[TapControllerConfig]):
             "voltages_pu": {node: round(pu, 4) for node, pu in sight.voltages_pu.items()},
             "taps": dict(sight.taps or {}),
         }
-
-
-def _alarm_id(instance: str, at: datetime) -> str:
-    return hashlib.sha256(f"{instance}/voltage/{at.isoformat()}".encode()).hexdigest()[:16]
 
 
 @hookimpl
