@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from hub.errors import NotServed, Unavailable
@@ -17,6 +17,8 @@ class Services:
 
     def __init__(self) -> None:
         self._answerers: dict[str, tuple[Answerer, str]] = {}
+        #: Every name that is answered, and the instance that does.
+        self.names: Mapping[str, str] = {}
 
     def register(self, name: str, answerer: Answerer, owner: str) -> Callable[[], None]:
         """Make `answerer` the one for `name`; returns what undoes it. ValueError if taken."""
@@ -24,17 +26,18 @@ class Services:
             raise ValueError(f"{name!r} is answered by {self._answerers[name][1]!r} already")
         entry = (answerer, owner)
         self._answerers[name] = entry
+        self._name()
 
         def undo() -> None:
             if self._answerers.get(name) is entry:
                 del self._answerers[name]
+                self._name()
 
         return undo
 
-    @property
-    def names(self) -> dict[str, str]:
-        """Every name that is answered, and the instance that does."""
-        return {name: owner for name, (_, owner) in self._answerers.items()}
+    def _name(self) -> None:
+        # Made anew, not changed: who has asked goes through the names he got.
+        self.names = {name: owner for name, (_, owner) in self._answerers.items()}
 
     async def ask(self, name: str, request: Any = None, timeout_s: float = 10.0) -> Any:
         """Return the answer. Raises `NotServed` if nobody answers, `Unavailable` if too late;
