@@ -64,6 +64,12 @@ class GridConfig(FeederConfig):
     clouds: float = Field(
         0.0, ge=0, le=1, description="share of time with a cloud before the sun, 0 to 1"
     )
+    wind: float = Field(
+        8.0, ge=0.5, le=50, description="speed at which clouds drift over the feeder, in m/s"
+    )
+    wind_from_deg: float = Field(
+        270.0, ge=0, le=360, description="where that wind comes from: 0 is north, 90 east"
+    )
     linke_turbidity: float = Field(
         3.0, ge=1, le=12, description="haze of the clear sky: 2 is very clear, 3 clean, 5 polluted"
     )
@@ -97,7 +103,13 @@ class GridConfig(FeederConfig):
             load_scale=self.load_scale,
             load_profile=self.load_profile,
             place=Place(
-                self.latitude_deg, longitude_deg, self.clouds, self.altitude_m, self.linke_turbidity
+                self.latitude_deg,
+                longitude_deg,
+                self.clouds,
+                self.altitude_m,
+                self.linke_turbidity,
+                self.wind,
+                self.wind_from_deg,
             ),
             local_regulators=self.regulators == "local",
             tap_dwell_s=self.tap_dwell,

@@ -70,6 +70,16 @@ class SmoothNoise:
         # A mean of two independent values varies less than each: bring it back.
         return between / math.hypot(1 - share, share)
 
+    def before(self, when: datetime, lags_s: FloatArray) -> FloatArray:
+        """Return the first of the values as it was so many seconds before a moment."""
+        positions = (when.timestamp() - lags_s) / self._knot_s
+        index = np.floor(positions).astype(np.intp)
+        share = positions - index
+        first, last = int(index.min()), int(index.max()) + 1
+        knots = np.array([float(self._knot(each)[0]) for each in range(first, last + 1)])
+        between = knots[index - first] * (1 - share) + knots[index - first + 1] * share
+        return np.asarray(between / np.hypot(1 - share, share))
+
     def _knot(self, index: int) -> FloatArray:
         values = self._cache.get(index)
         if values is None:
@@ -82,7 +92,7 @@ class SmoothNoise:
 
 
 class Sky:
-    """Clouds over the whole feeder: the share of the clear-sky light that comes through."""
+    """Clouds over the feeder: the share of the clear-sky light that comes through."""
 
     #: What a cloud lets through.
     _BEHIND_CLOUD = 0.3
@@ -92,13 +102,11 @@ class Sky:
         self._noise = SmoothNoise(seed, channel=1, size=1, knot_s=600)
         self._clouds = clouds
 
-    def clearness(self, when: datetime) -> float:
-        """Return the share of light at a moment, 0.3 to 1."""
+    def clearness(self, when: datetime, lags_s: FloatArray) -> FloatArray:
+        """Return the share of light, 0.3 to 1, at places that clouds reach so many seconds late."""
         if self._clouds <= 0:
-            return 1.0
-        if self._clouds >= 1:
-            return self._BEHIND_CLOUD
-        threshold = NormalDist().inv_cdf(1 - self._clouds)
-        excess = float(self._noise.at(when)[0]) - threshold
-        shade = 1 / (1 + math.exp(-6 * excess))
-        return 1 - (1 - self._BEHIND_CLOUD) * shade
+            return np.ones(len(lags_s))
+        if self._clouds >= 1 or not len(lags_s):
+            return np.full(len(lags_s), self._BEHIND_CLOUD)
+        excess = self._noise.before(when, lags_s) - NormalDist().inv_cdf(1 - self._clouds)
+        return np.asarray(1 - (1 - self._BEHIND_CLOUD) / (1 + np.exp(-6 * excess)))

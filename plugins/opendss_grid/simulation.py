@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import cloud_drift
 from .device_counters import DeviceCounters
 from .devices import Fleet, Powers
 from .fuses import FuseBox
@@ -84,7 +85,8 @@ class Simulation:
         start: datetime,
     ) -> None:
         """Compile and draw, and let the circuit's own controls settle; `start` is feeder time."""
-        found = problems(engine.compile(feeder), list(houses))
+        filed = engine.compile(feeder)
+        found = problems(filed, list(houses))
         if found:
             raise GridError("; ".join(found))
         drawn = [house for house in houses if house.feeder_load is None]
@@ -111,7 +113,8 @@ class Simulation:
         self._settings = settings
         self._number = {house.name: i for i, house in enumerate(houses)}
         self._fuses = FuseBox([house.fuse_a for house in houses])
-        self.surroundings = Surroundings(houses, settings.place, settings.seed)
+        lags_s = cloud_drift.lags_s(filed, houses, settings.place)
+        self.surroundings = Surroundings(houses, settings.place, settings.seed, lags_s)
         self._base_w = np.array([load.power_w for load in circuit.loads])
         self._base_var = np.array([load.power_var for load in circuit.loads])
         self._own_load = np.array([house.feeder_load is None for house in houses], dtype=bool)

@@ -27,7 +27,8 @@ _LOAD_CHANNEL = 2
 class Place:
     """Where and under which sky the feeder lies.
 
-    `clouds` is the share of cloudy time, `linke_turbidity` how hazy the clear sky is.
+    `clouds` is the share of cloudy time, `linke_turbidity` how hazy the clear sky is. Clouds drift
+    with a wind of `wind_m_per_s` that comes from `wind_from_deg`, 0 being north and 90 east.
     """
 
     latitude_deg: float = 40.0
@@ -35,6 +36,8 @@ class Place:
     clouds: float = 0.0
     altitude_m: float = 0.0
     linke_turbidity: float = 3.0
+    wind_m_per_s: float = 8.0
+    wind_from_deg: float = 270.0
 
     @property
     def local_offset(self) -> timedelta:
@@ -72,7 +75,14 @@ def _of_one_grid(houses: Sequence[HouseSpec]) -> list[_SeriesGroup]:
 class Surroundings:
     """Consumption and light of a set of houses as functions of time."""
 
-    def __init__(self, houses: Sequence[HouseSpec], place: Place, seed: int) -> None:
+    def __init__(
+        self,
+        houses: Sequence[HouseSpec],
+        place: Place,
+        seed: int,
+        lags_s: FloatArray | None = None,
+    ) -> None:
+        """`lags_s` says how much later than the head each house has a cloud; None for no later."""
         self._place = place
         self._offset = place.local_offset
         self._sky = Sky(seed, place.clouds)
@@ -85,6 +95,8 @@ class Surroundings:
         self._mean_w = np.array([house.annual_kwh * 1000 / 8760 for house in houses])
         self._series = _of_one_grid(houses)
         self._owners = np.flatnonzero([house.pv_kwp > 0 for house in houses])
+        self._lags_s = np.zeros(len(houses)) if lags_s is None else lags_s
+        self._lags_s = self._lags_s[self._owners]
         to_equator = 180.0 if place.latitude_deg >= 0 else 0.0
         planes = [
             (h.tilt_deg, to_equator if h.azimuth_deg is None else h.azimuth_deg)
@@ -164,6 +176,6 @@ class Surroundings:
         sky = clear_sky(sun, day, place.linke_turbidity, place.altitude_m)
         planes = plane_irradiance(sun, sky, self._tilt_deg, self._azimuth_deg)
         held = self.held_clearness
-        clearness = self._sky.clearness(when) if held is None else held
+        clearness = self._sky.clearness(when, self._lags_s) if held is None else held
         light[self._owners] = planes[self._plane_row] * clearness
         return light

@@ -51,7 +51,22 @@ def test_noise_is_a_function_of_time_and_seed_alone() -> None:
 @pytest.mark.parametrize("clouds", [0.0, 0.3, 1.0])
 def test_clouds_shade_for_their_share_of_time(clouds: float) -> None:
     sky = Sky(seed=5, clouds=clouds)
-    clearness = np.array([sky.clearness(NOON + timedelta(minutes=10 * i)) for i in range(1500)])
+    here = np.zeros(1)
+    clearness = np.array(
+        [sky.clearness(NOON + timedelta(minutes=10 * i), here)[0] for i in range(1500)]
+    )
     assert clearness.min() >= 0.3
     assert clearness.max() <= 1.0
     assert (clearness < 0.65).mean() == pytest.approx(clouds, abs=0.12)
+
+
+def test_a_cloud_is_seen_later_where_it_comes_later() -> None:
+    sky = Sky(seed=5, clouds=0.4)
+    lags_s = np.array([0.0, 240.0, -95.0, 4000.0])
+    for minute in range(0, 300, 7):
+        now = NOON + timedelta(minutes=minute)
+        earlier = [
+            sky.clearness(now - timedelta(seconds=lag), np.zeros(1))[0] for lag in lags_s.tolist()
+        ]
+        assert sky.clearness(now, lags_s) == pytest.approx(earlier)
+    assert np.ptp(sky.clearness(NOON, lags_s)) > 0.01

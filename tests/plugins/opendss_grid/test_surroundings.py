@@ -1,14 +1,18 @@
 """Consumption and light of many houses: the right amount, the right place."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from plugins.opendss_grid.csv_profile import CsvProfile
+from plugins.opendss_grid.engine import OpenDssEngine
 from plugins.opendss_grid.houses import HouseSpec
+from plugins.opendss_grid.simulation import Settings, Simulation
 from plugins.opendss_grid.surroundings import Place, Surroundings
 
+FEEDER = Path(__file__).parents[3] / "config/feeders/ieee13/feeder.dss"
 NOON = datetime(2026, 6, 21, 17, tzinfo=UTC)
 
 
@@ -93,3 +97,25 @@ def test_houses_with_series_of_their_own_consume_those() -> None:
         expected = [series.power_w(when) for series in (quarters, hours, doubled)]
         assert [powers[0], powers[2], powers[3]] == expected
         assert powers[1] > 0
+
+
+def test_clouds_drift_over_the_feeder() -> None:
+    homes = [
+        HouseSpec(f"h{row}", f"h{row}", bus, (1,), pv_kwp=5)
+        for row, bus in enumerate(("632", "671", "680", "671"))
+    ]
+    place = Place(clouds=0.4, wind_m_per_s=1.0, wind_from_deg=0.0)
+    start = datetime(2026, 6, 21, 17, tzinfo=UTC)
+    sim = Simulation(OpenDssEngine(), FEEDER, homes, Settings(place=place, seed=3), start)
+    lights = np.array(
+        [sim.surroundings.light_w_per_m2(start + timedelta(minutes=m)) for m in range(0, 120, 2)]
+    )
+    assert np.array_equal(lights[:, 1], lights[:, 3])
+    assert np.abs(lights[:, 0] - lights[:, 2]).max() > 100
+    # What is at 632 comes to 680, 3,000 ft further south, 15 minutes later.
+    clear = Surroundings(homes, Place(), seed=3)
+    shares = lights / np.array(
+        [clear.light_w_per_m2(start + timedelta(minutes=m)) for m in range(0, 120, 2)]
+    )
+    misfits = [np.abs(shares[: 60 - n, 0] - shares[n:, 2]).mean() for n in range(1, 25)]
+    assert 2 * (1 + int(np.argmin(misfits))) == pytest.approx(3000 * 0.3048 / 60, abs=2)
