@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, ClassVar, Literal, Self
@@ -31,6 +31,8 @@ Picker = Callable[[Sequence[float]], Sequence[float]]
 
 #: A step this much early still counts as one interval later; steps are not exact.
 EARLY_S = 0.05
+#: So many meters are named in one message.
+MOST_NAMED = 10
 
 
 class Config(PluginConfig):
@@ -160,10 +162,12 @@ class SimulatedMeters(Plugin[Config]):
     def _connect(self, devices: Sequence[str], phases: Sequence[str]) -> list[tuple[Meter, Picker]]:
         """Return the meters of a feeder, each with what picks its channels."""
         channels: dict[str, list[int]] = {}
-        wanted = self.config.devices
         for index, device in enumerate(devices):
-            if wanted is None or device in wanted:
-                channels.setdefault(device, []).append(index)
+            channels.setdefault(device, []).append(index)
+        if self.config.devices is not None:
+            self._complain_of_missing(channels)
+            wanted = set(self.config.devices)
+            channels = {device: own for device, own in channels.items() if device in wanted}
         return [
             (
                 self.meters.get(device) or self._install(device, tuple(phases[i] for i in indices)),
@@ -171,6 +175,19 @@ class SimulatedMeters(Plugin[Config]):
             )
             for device, indices in channels.items()
         ]
+
+    def _complain_of_missing(self, there: Collection[str]) -> None:
+        """Say which of the meters in `devices` the feeder has no metering point for."""
+        missing = [device for device in self.config.devices or () if device not in there]
+        if missing:
+            known = [*list(there)[:MOST_NAMED], *(["…"] if len(there) > MOST_NAMED else [])]
+            self.problems["devices"] = (
+                f"the feeder has no metering point for {', '.join(missing[:MOST_NAMED])}; "
+                f"it has: {', '.join(known)}"
+            )
+        else:
+            self.problems.pop("devices", None)
+        self._show_state()
 
     async def _speak(self, meter: Meter, now: datetime, *, supply_changed: bool) -> None:
         """Send what is due. A meter that loses its supply says so before its interval is over."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from .meter import Sample
+from .meter import PHASES, Sample
 
 
 def measurement(device: str, sample: Sample, clock_offset: timedelta) -> list[tuple[str, bytes]]:
@@ -45,16 +45,22 @@ def _single_phase(sample: Sample) -> dict[str, object]:
 
 
 def _three_phases(sample: Sample) -> dict[str, object]:
+    columns = (sample.currents_a, sample.voltages_v, sample.powers_w, sample.factors)
+    of_phase = dict(zip(sample.phases, zip(*columns, strict=True), strict=True))
     status: dict[str, object] = {"id": 0}
-    for phase in ("a", "b", "c"):
-        there = phase in sample.phases
-        index = sample.phases.index(phase) if there else 0
-        status[f"{phase}_current"] = round(sample.currents_a[index], 3) if there else None
-        status[f"{phase}_voltage"] = round(sample.voltages_v[index], 1) if there else None
-        status[f"{phase}_act_power"] = round(sample.powers_w[index], 1) if there else None
-        status[f"{phase}_pf"] = round(sample.factors[index], 2) if there else None
-        status[f"{phase}_freq"] = round(sample.frequency_hz, 1) if there else None
+    for phase in PHASES:
+        there = phase in of_phase
+        amps, volts, watts, factor = of_phase.get(phase, (None, None, None, None))
+        status[f"{phase}_current"] = _rounded(amps, 3)
+        status[f"{phase}_voltage"] = _rounded(volts, 1)
+        status[f"{phase}_act_power"] = _rounded(watts, 1)
+        status[f"{phase}_pf"] = _rounded(factor, 2)
+        status[f"{phase}_freq"] = _rounded(sample.frequency_hz if there else None, 1)
     status["n_current"] = None
     status["total_act_power"] = round(sum(sample.powers_w), 3)
     energy = {"id": 0, "total_act": sample.import_wh, "total_act_ret": sample.export_wh}
     return {"em:0": status, "emdata:0": energy}
+
+
+def _rounded(number: float | None, digits: int) -> float | None:
+    return None if number is None else round(number, digits)

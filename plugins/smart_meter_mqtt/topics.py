@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 PLACEHOLDER = "{device}"
@@ -40,7 +41,7 @@ def check_names(names: Mapping[str, str], templates: Iterable[str]) -> str | Non
     for device, name in names.items():
         if not name or any(sign in name for sign in "+#\0"):
             return f"the meter of {device!r} is called {name!r} at the broker: no topic has that"
-    doubles = {name for name in names.values() if list(names.values()).count(name) > 1}
+    doubles = sorted(name for name, count in Counter(names.values()).items() if count > 1)
     if doubles:
-        return f"two devices have the same meter at the broker: {', '.join(sorted(doubles))}"
+        return f"two devices have the same meter at the broker: {', '.join(doubles)}"
     return None

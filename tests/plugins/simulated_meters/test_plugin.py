@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -18,6 +18,7 @@ from plugins.simulated_meters.meter import MJ_PER_WH
 from plugins.simulated_meters.store import load_counts
 from tests.mosquitto import Mosquitto
 
+T = TypeVar("T")
 URL = "mqtt://127.0.0.1:1883"
 
 
@@ -25,6 +26,8 @@ class Feeder(Plugin[PluginConfig]):
     """Publishes metering points every second; the test turns the supply of house1 off and on."""
 
     supplied = True
+    #: In which order the channels are published.
+    order = (0, 1, 2, 3, 4, 5)
 
     async def start(self, ctx: Context) -> None:
         self.ctx = ctx
@@ -39,13 +42,16 @@ class Feeder(Plugin[PluginConfig]):
             at=now,
             feeder_time=now,
             elapsed_s=60.0,
-            devices=("house1", "park", "park", "head", "head", "head"),
-            phases=("", "b", "c", "a", "b", "c"),
-            voltages_v=[house_v, 2400.0, 2401.0, 2400.0, 2401.0, 2402.0],
-            powers_w=[house_w, -6000.0, -6000.0, 1000.0, -5000.0, -5000.0],
-            powers_var=[400.0, 0.0, 0.0, 100.0, 0.0, 0.0],
+            devices=self.ordered("house1", "park", "park", "head", "head", "head"),
+            phases=self.ordered("", "b", "c", "a", "b", "c"),
+            voltages_v=self.ordered(house_v, 2400.0, 2401.0, 2400.0, 2401.0, 2402.0),
+            powers_w=self.ordered(house_w, -6000.0, -6000.0, 1000.0, -5000.0, -5000.0),
+            powers_var=self.ordered(400.0, 0.0, 0.0, 100.0, 0.0, 0.0),
         )
         self.ctx.publish(points)
+
+    def ordered(self, *values: T) -> tuple[T, ...]:
+        return tuple(values[index] for index in self.order)
 
 
 def yaml(**options: object) -> str:
@@ -101,6 +107,44 @@ def test_readings_are_what_is_true_at_the_meters(tmp_path: Path):
     assert readings(messages, "park", "power")[-1].value == -12000.0
     assert readings(messages, "park", "voltage_c")[-1].value == 2401.0
     assert not readings(messages, "park", "voltage_a")
+
+
+def test_the_channels_of_a_meter_need_not_be_in_a_row(tmp_path: Path):
+    class Mixed(Feeder):
+        order = (1, 3, 0, 2, 4, 5)
+
+    async def run() -> list[Any]:
+        async with running(tmp_path, yaml(), types={"feeder": Mixed}) as hub:
+            record = Recording(hub)
+            await asyncio.sleep(3.5)
+            return record.messages
+
+    messages = in_virtual_time(run)
+    found = {
+        (device, quantity): readings(messages, device, quantity)[-1].value
+        for device in ("house1", "park", "head")
+        for quantity in ("power", "voltage_c" if device != "house1" else "voltage")
+    }
+    assert found == {
+        ("house1", "power"): 1200.0,
+        ("house1", "voltage"): 240.0,
+        ("park", "power"): -12_000.0,
+        ("park", "voltage_c"): 2401.0,
+        ("head", "power"): -9000.0,
+        ("head", "voltage_c"): 2402.0,
+    }
+
+
+def test_a_meter_that_the_feeder_does_not_have_is_named(tmp_path: Path):
+    async def program(hub: Hub, _record: Recording) -> None:
+        await asyncio.sleep(2.5)
+        assert hub.plugins["sim"].reason == (
+            "the feeder has no metering point for hous1; it has: house1, park, head"
+        )
+
+    messages = simulate(tmp_path, yaml(devices="[hous1, park]"), program)
+    assert readings(messages, "park", "power")
+    assert not readings(messages, "head", "power")
 
 
 def test_counters_run_on_the_feeders_time(tmp_path: Path):

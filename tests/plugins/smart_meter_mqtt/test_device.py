@@ -148,6 +148,30 @@ def test_the_first_conductor_of_a_one_phase_house_is_its_only_one(
     assert (report.quantities, report.values) == ((quantity,), (231.4,))
 
 
+def test_a_one_phase_house_at_a_meter_that_names_its_phases_in_one_payload():
+    device = Device("house1", preset("shelly_gen2"), UTC, 100_000.0, single_phase=True)
+    (topic,) = (each for each in device.preset.topics if each.topic.endswith("status/em:0"))
+    payload = b'{"a_voltage":231.4,"a_current":2.5,"total_act_power":578.5}'
+    (report,) = device.receive(topic, payload, NOW, retained=False)
+    found = dict(zip(report.quantities, report.values, strict=True))
+    assert found == {"voltage": 231.4, "current": 2.5, "power": 578.5}
+
+
+def test_a_payload_with_something_odd_in_it_says_the_rest():
+    device = meter()
+    tell(device, NOW, Power=1, Total=5)
+    topic, at = device.preset.topics[0], NOW + seconds(10)
+    payload = (
+        b'{"Time":"2026-06-21T12:00:10","ENERGY":{"Power":"off","Total":5.001,"Voltage":[230]}}'
+    )
+    (report,) = device.receive(topic, payload, at, retained=False)
+    found = dict(zip(report.quantities, report.values, strict=True))
+    assert found == {"voltage": 230.0, "energy_import": 5001.0}
+    assert device.problem == "power: a text instead of a number"
+    tell(device, NOW + seconds(20), Power=2)
+    assert device.problem is None
+
+
 def test_what_is_unusable_is_counted_and_logged_once_a_minute():
     device = meter()
     for second in range(90):

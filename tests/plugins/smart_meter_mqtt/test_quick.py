@@ -153,6 +153,11 @@ def test_sums_are_as_if_added_up_in_decimals():
     assert (found.numbers["power"], found.counts_mwh) == (0.3, {"energy_import": 300_000})
 
 
+def test_a_phase_that_is_not_connected_counts_nothing_and_leaves_no_sum_of_counters():
+    found = quickly(TASMOTA, b'{"ENERGY":{"Power":[null,2,3],"ExportActive":[1,null,3]}}')
+    assert found == Said({"power_b": 2.0, "power_c": 3.0, "power": 5.0}, {}, None)
+
+
 def test_the_limits_are_those_of_the_hub():
     low, high = LIMITS["W"]
     for power, quick in ((low, True), (high, True), (low - 1, False), (high + 1, False)):
