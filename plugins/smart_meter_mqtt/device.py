@@ -80,6 +80,7 @@ class Device:
                 return []
             self.problem = None
             return self._report(said.numbers, said.counts_mwh, at, retained)
+        # Out of the ordinary: read again with care, which also says what is wrong with it.
         decoded = decode(topic, payload, self.zone, now)
         if decoded.problems:
             self._complain(decoded.problems[0])
@@ -226,8 +227,9 @@ class Device:
     def _count(self, counter: Counter, raw_mwh: int, at: datetime) -> bool:
         """Return whether it is certain how much was counted."""
         step = counter.accept(raw_mwh, at, self.max_power_w)
-        if step is not Step.COUNTED and step is not Step.HELD:
-            self.counts.cycles += 1
+        if step is Step.COUNTED or step is Step.HELD:
+            return True
+        self.counts.cycles += 1
         return step.certain
 
 
