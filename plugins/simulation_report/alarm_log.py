@@ -16,6 +16,11 @@ class AlarmRecord:
     raised_s: float
     cleared_s: float | None = None
 
+    @property
+    def lasted_s(self) -> float | None:
+        """How long it stood; None if it still does."""
+        return None if self.cleared_s is None else round(self.cleared_s - self.raised_s, 3)
+
 
 @dataclass(frozen=True, slots=True)
 class NotificationRecord:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Protocol
+
 import numpy as np
 
 from .bills import Bill, bills
 from .measures import Balance, Flows, balance
-from .run_data import RunData
+from .run_data import Customer, RunData
+from .shape import Field, Shape
 from .tables import Column, Kind, Table, Value
 
 UNKNOWN = "unknown"
@@ -24,70 +28,181 @@ def house_bills(data: RunData, flows: Flows) -> dict[str, Bill]:
     return bills(imports, exports, log.trades.values(), log.penalties, data.prices)
 
 
-_ENERGY = (
-    Column("import_wh", "Import", Kind.ENERGY),
-    Column("export_wh", "Export", Kind.ENERGY),
-    Column("production_wh", "Production", Kind.ENERGY, "of PV", UNKNOWN),
-    Column("consumption_wh", "Consumption", Kind.ENERGY, "by the balance at the meter", UNKNOWN),
-    Column("battery_charge_wh", "Battery in", Kind.ENERGY, "charged", UNKNOWN),
-    Column("battery_discharge_wh", "Battery out", Kind.ENERGY, "discharged", UNKNOWN),
-)
-_SHARES = (
-    Column("self_sufficiency", "Self-sufficient", Kind.SHARE),
-    Column("self_consumption", "Self-consumed", Kind.SHARE),
-)
+@dataclass(frozen=True, slots=True)
+class Voltages:
+    """The extremes of a house's nodes in pu, and how long they were outside limits or dead."""
+
+    lowest_pu: float | None = None
+    highest_pu: float | None = None
+    outside_s: float | None = None
+    dead_s: float | None = None
 
 
-def _energies(of: Balance) -> tuple[Value, ...]:
-    return (of.imported, of.exported, of.produced, of.consumed, of.charged, of.discharged)
+@dataclass(frozen=True, slots=True)
+class House:
+    """What is told of one house; its charge in percent at the start and at the end."""
+
+    customer: Customer
+    energy: Balance
+    charge_start: float | None
+    charge_end: float | None
+    voltages: Voltages
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is told of several houses together."""
+
+    name: str
+    houses: int
+    energy: Balance
+
+
+class HasEnergy(Protocol):
+    """Whatever has an energy balance."""
+
+    @property
+    def energy(self) -> Balance: ...
+
+
+#: In the order of every table with energies.
+_ENERGIES: tuple[Field[HasEnergy], ...] = (
+    (Column("import_wh", "Import", Kind.ENERGY), lambda of: of.energy.imported),
+    (Column("export_wh", "Export", Kind.ENERGY), lambda of: of.energy.exported),
+    (
+        Column("production_wh", "Production", Kind.ENERGY, "of PV", UNKNOWN),
+        lambda of: of.energy.produced,
+    ),
+    (
+        Column(
+            "consumption_wh", "Consumption", Kind.ENERGY, "by the balance at the meter", UNKNOWN
+        ),
+        lambda of: of.energy.consumed,
+    ),
+    (
+        Column("battery_charge_wh", "Battery in", Kind.ENERGY, "charged", UNKNOWN),
+        lambda of: of.energy.charged,
+    ),
+    (
+        Column("battery_discharge_wh", "Battery out", Kind.ENERGY, "discharged", UNKNOWN),
+        lambda of: of.energy.discharged,
+    ),
+)
+_SHARES: tuple[Field[HasEnergy], ...] = (
+    (
+        Column("self_sufficiency", "Self-sufficient", Kind.SHARE),
+        lambda of: of.energy.self_sufficiency,
+    ),
+    (
+        Column("self_consumption", "Self-consumed", Kind.SHARE),
+        lambda of: of.energy.self_consumption,
+    ),
+)
+
+_HOUSES = Shape[House](
+    "houses",
+    "Houses",
+    (
+        (Column("house", "House"), lambda h: h.customer.id),
+        (Column("name", "Name"), lambda h: h.customer.name),
+        (Column("site", "Kind"), lambda h: h.customer.site),
+        *_ENERGIES,
+        *_SHARES,
+        (Column("charge_start_percent", "Charge start", Kind.PERCENT), lambda h: h.charge_start),
+        (Column("charge_end_percent", "Charge end", Kind.PERCENT), lambda h: h.charge_end),
+        (Column("lowest_pu", "Lowest", Kind.VOLTAGE), lambda h: h.voltages.lowest_pu),
+        (Column("highest_pu", "Highest", Kind.VOLTAGE), lambda h: h.voltages.highest_pu),
+        (Column("outside_s", "Outside limits", Kind.DURATION), lambda h: h.voltages.outside_s),
+        (Column("dead_s", "No voltage", Kind.DURATION), lambda h: h.voltages.dead_s),
+    ),
+)
+
+_GROUPS = Shape[Group](
+    "groups",
+    "Groups",
+    (
+        (Column("group", "Group"), lambda g: g.name),
+        (Column("houses", "Houses", Kind.COUNT), lambda g: g.houses),
+        *_ENERGIES,
+        (
+            Column("from_grid_wh", "Group import", Kind.ENERGY, "netted in each interval"),
+            lambda g: g.energy.from_grid,
+        ),
+        (
+            Column("to_grid_wh", "Group export", Kind.ENERGY, "netted in each interval"),
+            lambda g: g.energy.to_grid,
+        ),
+        (
+            Column("shared_wh", "Shared", Kind.ENERGY, "from neighbour to neighbour"),
+            lambda g: g.energy.shared,
+        ),
+        *_SHARES,
+    ),
+)
+
+_BILLS = Shape[tuple[Customer, Bill]](
+    "bills",
+    "Bills",
+    (
+        (Column("house", "House"), lambda of: of[0].id),
+        (Column("name", "Name"), lambda of: of[0].name),
+        (Column("bought_wh", "Bought", Kind.ENERGY_WH), lambda of: of[1].bought_wh),
+        (Column("bought_wei", "Spent", Kind.MONEY), lambda of: of[1].bought_wei),
+        (Column("sold_wh", "Sold", Kind.ENERGY_WH), lambda of: of[1].sold_wh),
+        (Column("sold_wei", "Earned", Kind.MONEY), lambda of: of[1].sold_wei),
+        (
+            Column("penalties_paid_wei", "Penalties paid", Kind.MONEY),
+            lambda of: of[1].penalties_paid_wei,
+        ),
+        (
+            Column("penalties_received_wei", "Penalties received", Kind.MONEY),
+            lambda of: of[1].penalties_got_wei,
+        ),
+        (Column("market_cost_wei", "Market bill", Kind.MONEY), lambda of: of[1].market_cost_wei),
+        (Column("grid_import_wh", "From the grid", Kind.ENERGY), lambda of: of[1].grid_import_mwh),
+        (
+            Column("grid_cost_wei", "Grid cost", Kind.MONEY, absent=NO_TARIFF),
+            lambda of: of[1].grid_cost_wei,
+        ),
+        (Column("grid_export_wh", "To the grid", Kind.ENERGY), lambda of: of[1].grid_export_mwh),
+        (
+            Column("grid_credit_wei", "Grid credit", Kind.MONEY, absent=NO_TARIFF),
+            lambda of: of[1].grid_credit_wei,
+        ),
+        (Column("total_wei", "Total", Kind.MONEY, absent=NO_TARIFF), lambda of: of[1].cost_wei),
+    ),
+)
 
 
 def houses(data: RunData, flows: Flows) -> Table:
     """One row per house: energies, measures, charge and voltage."""
-    table = Table(
-        "houses",
-        "Houses",
-        (
-            Column("house", "House"),
-            Column("name", "Name"),
-            Column("site", "Kind"),
-            *_ENERGY,
-            *_SHARES,
-            Column("charge_start_percent", "Charge start", Kind.PERCENT),
-            Column("charge_end_percent", "Charge end", Kind.PERCENT),
-            Column("lowest_pu", "Lowest", Kind.VOLTAGE),
-            Column("highest_pu", "Highest", Kind.VOLTAGE),
-            Column("outside_s", "Outside limits", Kind.DURATION),
-            Column("dead_s", "No voltage", Kind.DURATION),
-        ),
-    )
-    for column, customer in enumerate(data.customers):
-        found = balance(flows.of([column]))
-        table.rows.append(
-            (
-                customer.id, customer.name, customer.site, *_energies(found),
-                found.self_sufficiency, found.self_consumption,
-                *_charges(data, column), *_house_voltages(data, customer.id),
-            )
-        )  # fmt: skip
-    return table
+    found = [
+        House(
+            customer,
+            balance(flows.of([column])),
+            *_charges(data, column),
+            _house_voltages(data, customer.id),
+        )
+        for column, customer in enumerate(data.customers)
+    ]
+    return _HOUSES.table(found, data.timeline)
 
 
-def _charges(data: RunData, column: int) -> tuple[Value, Value]:
+def _charges(data: RunData, column: int) -> tuple[float | None, float | None]:
     seen = [float(look[column]) for look in data.charge_percent if not np.isnan(look[column])]
     return (seen[0], seen[-1]) if seen else (None, None)
 
 
-def _house_voltages(data: RunData, house: str) -> tuple[Value, ...]:
+def _house_voltages(data: RunData, house: str) -> Voltages:
     feeder, nodes = data.house_nodes.get(house, ("", ()))
     log = data.voltages.get(feeder)
     if log is None:
-        return (None, None, None, None)
+        return Voltages()
     found = [log.of(node) for node in nodes if node in log.nodes]
     lows = [n.lowest_pu for n in found if n.lowest_pu is not None]
     highs = [n.highest_pu for n in found if n.highest_pu is not None]
     outside = [n.above_s + n.below_s for n in found]
-    return (
+    return Voltages(
         min(lows, default=None),
         max(highs, default=None),
         max(outside, default=None),
@@ -97,62 +212,15 @@ def _house_voltages(data: RunData, house: str) -> tuple[Value, ...]:
 
 def groups(data: RunData, flows: Flows) -> Table:
     """One row per group of houses, netted."""
-    table = Table(
-        "groups",
-        "Groups",
-        (
-            Column("group", "Group"),
-            Column("houses", "Houses", Kind.COUNT),
-            *_ENERGY,
-            Column("from_grid_wh", "Group import", Kind.ENERGY, "netted in each interval"),
-            Column("to_grid_wh", "Group export", Kind.ENERGY, "netted in each interval"),
-            Column("shared_wh", "Shared", Kind.ENERGY, "from neighbour to neighbour"),
-            *_SHARES,
-        ),
-    )
-    for name, columns in data.groups():
-        found = balance(flows.of(columns))
-        table.rows.append(
-            (
-                name, len(columns), *_energies(found), found.from_grid, found.to_grid,
-                found.shared, found.self_sufficiency, found.self_consumption,
-            )
-        )  # fmt: skip
-    return table
+    found = [
+        Group(name, len(columns), balance(flows.of(columns))) for name, columns in data.groups()
+    ]
+    return _GROUPS.table(found, data.timeline)
 
 
 def bill_table(data: RunData, found: dict[str, Bill]) -> Table:
     """One row per house: what was bought, sold and is to be paid."""
-    table = Table(
-        "bills",
-        "Bills",
-        (
-            Column("house", "House"),
-            Column("name", "Name"),
-            Column("bought_wh", "Bought", Kind.ENERGY_WH),
-            Column("bought_wei", "Spent", Kind.MONEY),
-            Column("sold_wh", "Sold", Kind.ENERGY_WH),
-            Column("sold_wei", "Earned", Kind.MONEY),
-            Column("penalties_paid_wei", "Penalties paid", Kind.MONEY),
-            Column("penalties_received_wei", "Penalties received", Kind.MONEY),
-            Column("market_cost_wei", "Market bill", Kind.MONEY),
-            Column("grid_import_wh", "From the grid", Kind.ENERGY),
-            Column("grid_cost_wei", "Grid cost", Kind.MONEY, absent=NO_TARIFF),
-            Column("grid_export_wh", "To the grid", Kind.ENERGY),
-            Column("grid_credit_wei", "Grid credit", Kind.MONEY, absent=NO_TARIFF),
-            Column("total_wei", "Total", Kind.MONEY, absent=NO_TARIFF),
-        ),
-    )
-    for customer in data.customers:
-        bill = found[customer.id]
-        table.rows.append(
-            (
-                customer.id, customer.name, bill.bought_wh, bill.bought_wei, bill.sold_wh,
-                bill.sold_wei, bill.penalties_paid_wei, bill.penalties_got_wei,
-                bill.market_cost_wei, bill.grid_import_mwh, bill.grid_cost_wei,
-                bill.grid_export_mwh, bill.grid_credit_wei, bill.cost_wei,
-            )
-        )  # fmt: skip
+    table = _BILLS.table([(c, found[c.id]) for c in data.customers], data.timeline)
     if len(table.rows) > 1:
         sums = [_sum(values) for values in list(zip(*table.rows, strict=True))[2:]]
         table.total = ("", "All", *sums)
@@ -173,7 +241,7 @@ def intervals(data: RunData, flows: Flows) -> Table:
         (
             Column("start", "From", Kind.TIME),
             Column("house", "House"),
-            *_ENERGY,
+            *(column for column, _ in _ENERGIES),
             Column("charge_percent", "Charge", Kind.PERCENT),
         ),
     )

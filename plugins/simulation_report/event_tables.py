@@ -2,171 +2,147 @@
 
 from __future__ import annotations
 
-from .run_data import RunData
+from .alarm_log import AlarmRecord, NotificationRecord
+from .market_log import Round, Trade
+from .run_data import RunData, Trouble
+from .shape import Shape
 from .tables import Column, Kind, Table
+from .tap_log import TapMove
+from .voltage_log import NodeVoltages
 
 TIME = Column("time", "Time", Kind.TIME)
+
+_ROUNDS = Shape[Round](
+    "rounds",
+    "Market rounds",
+    (
+        (TIME, lambda r: r.elapsed_s),
+        (Column("market", "Market"), lambda r: r.market),
+        (Column("round", "Round", Kind.COUNT), lambda r: r.number),
+        (Column("price_wei_per_kwh", "Price", Kind.PRICE), lambda r: r.price_wei_per_kwh),
+        (Column("qty_wh", "Energy", Kind.ENERGY_WH), lambda r: r.qty_wh),
+        (Column("trades", "Trades", Kind.COUNT), lambda r: r.trades),
+    ),
+)
+
+_TRADES = Shape[Trade](
+    "trades",
+    "Trades",
+    (
+        (TIME, lambda t: t.elapsed_s),
+        (Column("market", "Market"), lambda t: t.market),
+        (Column("trade", "Trade"), lambda t: str(t.trade_id)),
+        (Column("seller", "Seller"), lambda t: t.seller),
+        (Column("buyer", "Buyer"), lambda t: t.buyer),
+        (Column("qty_wh", "Matched", Kind.ENERGY_WH), lambda t: t.qty_wh),
+        (Column("price_wei_per_kwh", "Price", Kind.PRICE), lambda t: t.price_wei_per_kwh),
+        (Column("delivery_start", "Delivery from", Kind.TIME), lambda t: t.delivery_start_s),
+        (Column("delivery_end", "to", Kind.TIME), lambda t: t.delivery_end_s),
+        (Column("state", "State"), lambda t: t.state),
+        (Column("paid_wh", "Paid for", Kind.ENERGY_WH), lambda t: t.paid_wh),
+        (Column("paid_wei", "Paid", Kind.MONEY), lambda t: t.paid_wei),
+    ),
+)
+
+#: Of a feeder by its name.
+_VOLTAGES = Shape[tuple[str, NodeVoltages]](
+    "voltages",
+    "Voltage by node",
+    (
+        (Column("feeder", "Feeder"), lambda of: of[0]),
+        (Column("node", "Node"), lambda of: of[1].node),
+        (Column("lowest_pu", "Lowest", Kind.VOLTAGE), lambda of: of[1].lowest_pu),
+        (Column("mean_pu", "Mean", Kind.VOLTAGE), lambda of: of[1].mean_pu),
+        (Column("highest_pu", "Highest", Kind.VOLTAGE), lambda of: of[1].highest_pu),
+        (Column("below_s", "Below limit", Kind.DURATION), lambda of: of[1].below_s),
+        (Column("above_s", "Above limit", Kind.DURATION), lambda of: of[1].above_s),
+        (Column("dead_s", "No voltage", Kind.DURATION), lambda of: of[1].dead_s),
+    ),
+)
+
+_TAPS = Shape[TapMove](
+    "taps",
+    "Tap operations",
+    (
+        (TIME, lambda m: m.elapsed_s),
+        (Column("feeder", "Feeder"), lambda m: m.feeder),
+        (Column("regulator", "Regulator"), lambda m: m.regulator),
+        (Column("before", "From", Kind.COUNT), lambda m: m.before),
+        (Column("after", "To", Kind.COUNT), lambda m: m.after),
+        (Column("steps", "Steps", Kind.COUNT), lambda m: m.steps),
+        (Column("by", "On the word of"), lambda m: m.by),
+    ),
+)
+
+_ALARMS = Shape[AlarmRecord](
+    "alarms",
+    "Alarms",
+    (
+        (Column("raised", "Raised", Kind.TIME), lambda a: a.raised_s),
+        (Column("cleared", "Cleared", Kind.TIME), lambda a: a.cleared_s),
+        (Column("duration_s", "Lasted", Kind.DURATION), lambda a: a.lasted_s),
+        (Column("severity", "Severity"), lambda a: a.severity),
+        (Column("kind", "Kind"), lambda a: a.kind),
+        (Column("subject", "Subject"), lambda a: a.subject),
+        (Column("text", "What was said"), lambda a: a.text),
+    ),
+)
+
+_NOTIFICATIONS = Shape[NotificationRecord](
+    "notifications",
+    "Notifications",
+    (
+        (TIME, lambda n: n.elapsed_s),
+        (Column("audience", "To"), lambda n: n.audience),
+        (Column("severity", "Severity"), lambda n: n.severity),
+        (Column("text", "Text"), lambda n: n.text),
+    ),
+)
+
+_TROUBLES = Shape[Trouble](
+    "troubles",
+    "Plugins in trouble",
+    (
+        (Column("since", "From", Kind.TIME), lambda t: t.since_s),
+        (Column("until", "To", Kind.TIME), lambda t: t.until_s),
+        (Column("plugin", "Plugin"), lambda t: t.plugin),
+        (Column("state", "State"), lambda t: t.state),
+        (Column("reason", "Reason"), lambda t: t.reason),
+    ),
+)
 
 
 def rounds(data: RunData) -> Table:
     """One row per clearing that found a price."""
-    table = Table(
-        "rounds",
-        "Market rounds",
-        (
-            TIME,
-            Column("market", "Market"),
-            Column("round", "Round", Kind.COUNT),
-            Column("price_wei_per_kwh", "Price", Kind.PRICE),
-            Column("qty_wh", "Energy", Kind.ENERGY_WH),
-            Column("trades", "Trades", Kind.COUNT),
-        ),
-    )
-    for r in data.market.rounds:
-        time = data.timeline.at(r.elapsed_s).isoformat()
-        table.rows.append((time, r.market, r.number, r.price_wei_per_kwh, r.qty_wh, r.trades))
-    return table
+    return _ROUNDS.table(data.market.rounds, data.timeline)
 
 
 def trades(data: RunData) -> Table:
     """One row per trade."""
-    table = Table(
-        "trades",
-        "Trades",
-        (
-            TIME,
-            Column("market", "Market"),
-            Column("trade", "Trade"),
-            Column("seller", "Seller"),
-            Column("buyer", "Buyer"),
-            Column("qty_wh", "Matched", Kind.ENERGY_WH),
-            Column("price_wei_per_kwh", "Price", Kind.PRICE),
-            Column("delivery_start", "Delivery from", Kind.TIME),
-            Column("delivery_end", "to", Kind.TIME),
-            Column("state", "State"),
-            Column("paid_wh", "Paid for", Kind.ENERGY_WH),
-            Column("paid_wei", "Paid", Kind.MONEY),
-        ),
-    )
-    line = data.timeline
-    for t in data.market.trades.values():
-        window = (
-            None if at is None else line.at(at).isoformat()
-            for at in (t.delivery_start_s, t.delivery_end_s)
-        )  # fmt: skip
-        table.rows.append(
-            (
-                line.at(t.elapsed_s).isoformat(), t.market, str(t.trade_id), t.seller, t.buyer,
-                t.qty_wh, t.price_wei_per_kwh, *window, t.state, t.paid_wh, t.paid_wei,
-            )
-        )  # fmt: skip
-    return table
+    return _TRADES.table(data.market.trades.values(), data.timeline)
 
 
 def voltages(data: RunData) -> Table:
     """One row per node of the feeder."""
-    table = Table(
-        "voltages",
-        "Voltage by node",
-        (
-            Column("feeder", "Feeder"),
-            Column("node", "Node"),
-            Column("lowest_pu", "Lowest", Kind.VOLTAGE),
-            Column("mean_pu", "Mean", Kind.VOLTAGE),
-            Column("highest_pu", "Highest", Kind.VOLTAGE),
-            Column("below_s", "Below limit", Kind.DURATION),
-            Column("above_s", "Above limit", Kind.DURATION),
-            Column("dead_s", "No voltage", Kind.DURATION),
-        ),
-    )
-    for feeder, log in data.voltages.items():
-        for n in log.all():
-            table.rows.append(
-                (
-                    feeder, n.node, n.lowest_pu, n.mean_pu, n.highest_pu, n.below_s, n.above_s,
-                    n.dead_s,
-                )
-            )  # fmt: skip
-    return table
+    nodes = [(feeder, node) for feeder, log in data.voltages.items() for node in log.all()]
+    return _VOLTAGES.table(nodes, data.timeline)
 
 
 def taps(data: RunData) -> Table:
     """One row per tap operation."""
-    table = Table(
-        "taps",
-        "Tap operations",
-        (
-            TIME,
-            Column("feeder", "Feeder"),
-            Column("regulator", "Regulator"),
-            Column("before", "From", Kind.COUNT),
-            Column("after", "To", Kind.COUNT),
-            Column("steps", "Steps", Kind.COUNT),
-            Column("by", "On the word of"),
-        ),
-    )
-    for m in data.taps.attributed():
-        time = data.timeline.at(m.elapsed_s).isoformat()
-        table.rows.append((time, m.feeder, m.regulator, m.before, m.after, m.steps, m.by))
-    return table
+    return _TAPS.table(data.taps.attributed(), data.timeline)
 
 
 def alarms(data: RunData) -> Table:
     """One row per alarm."""
-    table = Table(
-        "alarms",
-        "Alarms",
-        (
-            Column("raised", "Raised", Kind.TIME),
-            Column("cleared", "Cleared", Kind.TIME),
-            Column("duration_s", "Lasted", Kind.DURATION),
-            Column("severity", "Severity"),
-            Column("kind", "Kind"),
-            Column("subject", "Subject"),
-            Column("text", "What was said"),
-        ),
-    )
-    line = data.timeline
-    for a in data.alarms.alarms:
-        cleared = None if a.cleared_s is None else line.at(a.cleared_s).isoformat()
-        lasted = None if a.cleared_s is None else round(a.cleared_s - a.raised_s, 3)
-        table.rows.append(
-            (
-                line.at(a.raised_s).isoformat(), cleared, lasted, a.severity, a.kind, a.subject,
-                a.text,
-            )
-        )  # fmt: skip
-    return table
+    return _ALARMS.table(data.alarms.alarms, data.timeline)
 
 
 def notifications(data: RunData) -> Table:
     """One row per message to a person."""
-    table = Table(
-        "notifications",
-        "Notifications",
-        (TIME, Column("audience", "To"), Column("severity", "Severity"), Column("text", "Text")),
-    )
-    for n in data.alarms.notifications:
-        time = data.timeline.at(n.elapsed_s).isoformat()
-        table.rows.append((time, n.audience, n.severity, n.text))
-    return table
+    return _NOTIFICATIONS.table(data.alarms.notifications, data.timeline)
 
 
 def troubles(data: RunData) -> Table:
     """One row per time that a plugin was not well."""
-    table = Table(
-        "troubles",
-        "Plugins in trouble",
-        (
-            Column("since", "From", Kind.TIME),
-            Column("until", "To", Kind.TIME),
-            Column("plugin", "Plugin"),
-            Column("state", "State"),
-            Column("reason", "Reason"),
-        ),
-    )
-    line = data.timeline
-    for t in data.troubles:
-        until = None if t.until_s is None else line.at(t.until_s).isoformat()
-        table.rows.append((line.at(t.since_s).isoformat(), until, t.plugin, t.state, t.reason))
-    return table
+    return _TROUBLES.table(data.troubles, data.timeline)
