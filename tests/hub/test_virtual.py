@@ -175,3 +175,76 @@ def test_feeder_time_runs_faster_by_the_time_lapse():
         return clock.feeder_now() - START
 
     assert in_virtual_time(program) == timedelta(minutes=90)
+
+
+def test_timers_of_a_moment_and_what_they_set_off_go_before_its_jobs():
+    async def program() -> list[str]:
+        loop = virtual_loop()
+        clock = Clock.of_loop(loop, START)
+        scheduler = VirtualScheduler(clock, loop)
+        seen: list[str] = []
+
+        async def job() -> None:
+            seen.append("job")
+
+        async def sleeper() -> None:
+            await asyncio.sleep(1)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            seen.append("sleeper")
+
+        scheduler.add("job", job, once(START + timedelta(seconds=1)))
+        scheduler.start()
+        task = loop.create_task(sleeper())
+        await asyncio.sleep(2)
+        await task
+        await scheduler.stop()
+        return seen
+
+    assert in_virtual_time(program) == ["sleeper", "job"]
+
+
+def test_who_waits_until_all_is_idle_sees_one_due_job_settle():
+    async def program() -> tuple[list[str], list[str]]:
+        loop = virtual_loop()
+        clock = Clock.of_loop(loop, START)
+        scheduler = VirtualScheduler(clock, loop)
+        seen: list[str] = []
+
+        def named(name: str):
+            async def job() -> None:
+                await asyncio.sleep(0)
+                seen.append(name)
+
+            return job
+
+        for name in ("first", "second"):
+            scheduler.add(name, named(name), once(START + timedelta(seconds=1)))
+        scheduler.start()
+        await asyncio.sleep(1)
+        await loop.idle()
+        then = list(seen)
+        await loop.idle()
+        await loop.idle()  # nothing is due any more: at once
+        await scheduler.stop()
+        return then, seen
+
+    assert in_virtual_time(program) == (["first"], ["first", "second"])
+
+
+def test_nobody_starts_jobs_after_the_end():
+    async def program() -> int:
+        loop = virtual_loop()
+        scheduler = VirtualScheduler(Clock.of_loop(loop, START), loop)
+
+        async def nothing() -> None:
+            return None
+
+        job = scheduler.add("x", nothing, interval(1, START))
+        scheduler.start()
+        await asyncio.sleep(2.5)
+        await scheduler.stop()
+        await asyncio.sleep(10)
+        return job.runs
+
+    assert in_virtual_time(program) == 3

@@ -6,7 +6,7 @@ from plugins.simulation_report.shape import Shape
 from plugins.simulation_report.tables import Column, Kind
 from plugins.simulation_report.timeline import Timeline
 
-LINE = Timeline(datetime(2026, 6, 21, 6), 900.0, 86_400.0)
+LINE = Timeline(datetime(2026, 6, 21, 6), 900.0, 86_400.0)  # noqa: DTZ001 - local time
 STAYS = Shape[tuple[str, float, float | None]](
     "stays",
     "Stays",
