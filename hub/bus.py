@@ -12,6 +12,7 @@ from asyncio import gather
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import TypeVar
 
 from hub.last import Held, Last, LastValues
@@ -207,7 +208,7 @@ class Bus:
     def _telegram_route(self, telegram: Telegram) -> _Route | None:
         """Return who wants a telegram; None if its values are not numbers of known quantities."""
         try:
-            if not telegram.finite():
+            if not isfinite(sum(telegram.values)):
                 return None
             quantities, route = self._device_routes.get(telegram.device, NO_ROUTE)
             if route is None or quantities != telegram.quantities:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from hub.api import (
     PluginStatus,
     Quality,
     Severity,
+    Telegram,
     hookimpl,
     telegrams,
 )
@@ -41,6 +42,7 @@ SHOWN = timedelta(days=1)
 WRITE_S = 0.5
 #: Plugin types whose trouble silences meters.
 METER_TYPES = frozenset({"smart_meter_mqtt"})
+GOOD = Quality.GOOD
 
 
 class FaultDetector(Plugin[FaultDetectorConfig]):
@@ -95,22 +97,24 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
 
     def _on_readings(self, messages: Sequence[Message]) -> None:
         now = self._ctx.clock.now()
+        is_current, hear = self._delays.is_current, self._detector.hear
         for telegram in telegrams(messages):
-            # What is not certain may be old: a retained message, say, tells how things were.
-            if telegram.quality is not Quality.GOOD and (
-                telegram.quality is Quality.BAD
-                or (now - telegram.at).total_seconds() > self.config.stale_after
-            ):
+            if telegram.quality is not GOOD and self._may_be_old(telegram, now):
                 continue
-            if not self._delays.is_current(telegram.device, telegram.at, now):
-                continue
-            self._put(
-                self._detector.hear(telegram.device, telegram.quantities, telegram.values, now)
-            )
+            device = telegram.device
+            if is_current(device, telegram.at, now):
+                found = hear(device, telegram.quantities, telegram.values, now)
+                if found:
+                    self._put(found)
         if self._detector.waiting and not self._settling:
             self._settling = True
             due = now + timedelta(seconds=self.config.settle)
             self._ctx.at(due, self._settled, name="settle")
+
+    def _may_be_old(self, telegram: Telegram, now: datetime) -> bool:
+        """What is not certain may be old: a retained message, say, tells how things were."""
+        late_s = (now - telegram.at).total_seconds()
+        return telegram.quality is Quality.BAD or late_s > self.config.stale_after
 
     def _on_broker(self, alarm: Alarm) -> None:
         self._detector.link_changed(alarm.subject, alarm.cleared, self._ctx.clock.now())
