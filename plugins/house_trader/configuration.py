@@ -44,8 +44,12 @@ class Config(PluginConfig):
         500, ge=0, lt=1000, description="how far inside its limit a price starts"
     )
     steps: int = Field(4, ge=1, description="reviews until an unanswered price is at its limit")
-    safety_permille: int = Field(
-        800, gt=0, le=1000, description="part of the expected energy that is offered"
+    confidence: float = Field(
+        0.85,
+        ge=0.5,
+        le=0.99,
+        description="share of the cases in which a house without storage "
+        "should have in full what it offers or buys; less trades more and is penalised more often",
     )
     battery_share: float = Field(
         0.5, ge=0, le=1, description="part of what a battery could give that is offered"

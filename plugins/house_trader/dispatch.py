@@ -11,6 +11,7 @@ Pure. Times are seconds since the epoch, power is W, import positive.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -55,6 +56,11 @@ class Dispatch:
         """When the set-point of its house may change because of a task."""
         ahead_s = self._ahead_s
         return task.start_s - ahead_s, task.start_s, task.end_s, task.end_s + ahead_s
+
+    def next_moment_s(self, house: str, now_s: float) -> float:
+        """When the set-point of a house may change next; infinity if it will not."""
+        moments = (at_s for task in self.tasks(house) for at_s in self.moments(task))
+        return min((at_s for at_s in moments if at_s > now_s), default=math.inf)
 
     def set_point_w(self, house: str, now_s: float) -> float | None:
         """The power to keep now; None if the house is free."""

@@ -1,101 +1,166 @@
-"""How much energy a house will have left or need in the next window: as in the last one.
+"""How much energy a house will need or have left in a window that is still to come.
 
-Pure. Energies are Wh as the meter counts them, powers W, times seconds since the epoch. Net energy
-is positive when it is imported.
+A house is expected to do what it does at this time of the day, and to stay above or below that for
+a while if it is so now. Before a day has passed nothing is known of the first, and it is expected
+to go on as it does, or to fall as it falls. How much of that to rely on is learned from the errors.
+
+Pure. Energies are Wh as the meter counts them, a window long; times are seconds of the hub since
+the epoch, and hours are those of the feeder. Net energy is positive when it is imported.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from dataclasses import dataclass, field
+from itertools import product
+from typing import NamedTuple
 
-#: Less than this part of a window says too little about it.
-SHORTEST_PART = 0.5
-#: A house that misses its set-point by more than this cannot keep it; what it does is its own.
-MISSED_SHARE = 0.02
-MISSED_WH = 10.0
+from .history import History, Stretch
+from .reliability import AT_FIRST, Reliability
+
+DAY_H = 24.0
+#: The day is known by quarters of an hour, in the mean over an hour: a single quarter is chance.
+QUARTERS = 96
+QUARTER_H = DAY_H / QUARTERS
+AROUND_H = 0.5
+#: How much of a new day goes into what is known of the time of the day.
+NEW_DAY = 0.4
+#: A quarter must have been seen for this part of it.
+SEEN_PART = 0.3
+#: After so many hours a third is left of what a house is above or below its usual power.
+LASTING_H = 1.4
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """A battery: what it holds, keeps back, and how fast it gives."""
+class Expectation(NamedTuple):
+    """Net energy of a coming window: what is expected, and what of it may be relied on."""
 
-    capacity_wh: float
-    power_w: float
-    reserve_percent: float
+    expected_wh: float
+    firm_wh: float
 
 
-@dataclass(slots=True)
-class History:
-    """Net energy counters of one house over the last windows: its next offer rests on what it does
-    by itself. While the market moves the house that cannot be seen, unless the house misses its
-    set-point: then its devices are at their limits, and what is measured is its own."""
+class DailyShape:
+    """The usual net energy of a window by the time of the day, from the days before."""
 
-    window_s: float
-    _commanded_wh: float | None = None
-    _readings: deque[tuple[float, float]] = field(default_factory=deque)
-    _imported_wh: float | None = None
-    _exported_wh: float | None = None
-    _natural_wh: float | None = None
+    def __init__(self) -> None:
+        self._usual: list[float | None] = [None] * QUARTERS
+        self._today: list[float | None] = [None] * QUARTERS
+        self._quarter = -1
+        self._seen_h = self._sum = 0.0
 
-    def note(
-        self, at_s: float, *, imported_wh: float | None = None, exported_wh: float | None = None
+    def learn(self, start_h: float, end_h: float, window_wh: float) -> None:
+        """Note what was measured from one time to another; in order of time."""
+        while start_h < end_h:
+            quarter = math.floor(start_h / QUARTER_H)
+            until_h = min(end_h, (quarter + 1) * QUARTER_H)
+            if quarter != self._quarter:
+                self._complete()
+                self._quarter = quarter
+            self._seen_h += until_h - start_h
+            self._sum += window_wh * (until_h - start_h)
+            start_h = until_h
+
+    def _complete(self) -> None:
+        """Keep a quarter that is over, and take in that of half a day ago: what happens now must
+        not count as usual yet while it is compared with what is usual."""
+        if self._seen_h >= SEEN_PART * QUARTER_H:
+            self._today[self._quarter % QUARTERS] = self._sum / self._seen_h
+        self._seen_h = self._sum = 0.0
+        old = (self._quarter + QUARTERS // 2) % QUARTERS
+        seen, usual = self._today[old], self._usual[old]
+        if seen is not None:
+            self._usual[old] = seen if usual is None else usual + NEW_DAY * (seen - usual)
+            self._today[old] = None
+
+    def at(self, hour: float) -> float | None:
+        """The usual net energy of a window around an hour; None if hardly anything is known."""
+        total = known_h = 0.0
+        first, last = (math.floor((hour + side) / QUARTER_H) for side in (-AROUND_H, AROUND_H))
+        for quarter in range(first, last + 1):
+            usual = self._usual[quarter % QUARTERS]
+            if usual is not None:
+                start_h = max(quarter * QUARTER_H, hour - AROUND_H)
+                part_h = min((quarter + 1) * QUARTER_H, hour + AROUND_H) - start_h
+                total += usual * part_h
+                known_h += part_h
+        return total / known_h if known_h >= AROUND_H else None
+
+
+class Outlook:
+    """What to expect of one house."""
+
+    def __init__(
+        self, window_s: float, time_lapse: float, confidence: float, least_wh: float
     ) -> None:
-        """Take a reading of one of the two counters in; both together make the net energy."""
-        if imported_wh is not None:
-            self._imported_wh = imported_wh
-        if exported_wh is not None:
-            self._exported_wh = exported_wh
-        if self._imported_wh is None or self._exported_wh is None:
+        """Windows are `window_s` long on the hub; forecasts below `least_wh` teach nothing."""
+        self._window_s = window_s
+        self._hours_per_s = time_lapse / 3600
+        self._least_wh = least_wh
+        self._history = History(window_s)
+        self._shape = DailyShape()
+        #: By whether it is a need, and whether the usual day is known: they err differently.
+        self._reliability = {
+            kind: Reliability(confidence) for kind in product((True, False), repeat=2)
+        }
+        self._last: Stretch | None = None
+        self._before: Stretch | None = None
+        self._open: deque[_Open] = deque()
+
+    def note(self, at_s: float, net_wh: float) -> None:
+        """Take in a reading of the counters, import less export, and learn from it."""
+        self._history.note(at_s, net_wh)
+        natural = self._history.natural()
+        if natural is None or (self._last is not None and natural.end_s <= self._last.end_s):
             return
-        self._readings.append((at_s, self._imported_wh - self._exported_wh))
-        self._imported_wh = self._exported_wh = None
-        while self._readings[0][0] < at_s - 1.5 * self.window_s:
-            self._readings.popleft()
+        new_s = natural.start_s if self._last is None else max(natural.start_s, self._last.end_s)
+        self._shape.learn(
+            new_s * self._hours_per_s, natural.end_s * self._hours_per_s, natural.window_wh
+        )
+        self._before, self._last = self._last, natural
+        while self._open and self._open[0].middle_s < natural.end_s:
+            forecast = self._open.popleft()
+            if forecast.middle_s >= natural.start_s and abs(forecast.expected_wh) >= self._least_wh:
+                forecast.reliability.learn(forecast.expected_wh, natural.window_wh)
 
     def interrupt(self, commanded_wh: float | None = None) -> None:
-        """Begin anew: from now on the market wants this net energy a window, or (None) nothing."""
-        self.natural_wh()
-        self._commanded_wh = commanded_wh
-        self._readings.clear()
-        self._imported_wh = self._exported_wh = None
+        """From now on the market wants this net energy a window, or (None) nothing."""
+        self._history.interrupt(commanded_wh)
 
-    def natural_wh(self) -> float | None:
-        """Net energy of one window by itself, as last seen; None if never seen."""
-        recent = [r for r in self._readings if r[0] >= self._readings[-1][0] - self.window_s]
-        if recent:
-            span_s = recent[-1][0] - recent[0][0]
-            if span_s >= SHORTEST_PART * self.window_s:
-                measured_wh = (recent[-1][1] - recent[0][1]) * self.window_s / span_s
-                if self._commanded_wh is None or _missed(measured_wh, self._commanded_wh):
-                    self._natural_wh = measured_wh
-        return self._natural_wh
+    def ahead(self, start_s: float, end_s: float) -> Expectation | None:
+        """What to expect of a window to come; None as long as nothing was seen of the house."""
+        last = self._last
+        if last is None:
+            return None
+        middle_s = (start_s + end_s) / 2
+        usual_wh = self._shape.at(middle_s * self._hours_per_s)
+        usual_then_wh = self._shape.at(last.middle_s * self._hours_per_s)
+        if usual_wh is None or usual_then_wh is None:
+            expected_wh, most, day_is_known = self._as_it_goes_on(last), AT_FIRST, False
+        else:
+            passed_h = max(0.0, middle_s - last.middle_s) * self._hours_per_s
+            apart_wh = (last.window_wh - usual_then_wh) * math.exp(-passed_h / LASTING_H)
+            expected_wh, most, day_is_known = usual_wh + apart_wh, 1.0, True
+        reliability = self._reliability[expected_wh > 0, day_is_known]
+        if not self._open or middle_s > self._open[-1].middle_s:
+            self._open.append(_Open(middle_s, expected_wh, reliability))
+        return Expectation(expected_wh, expected_wh * min(most, reliability.share))
 
-
-def _missed(measured_wh: float, commanded_wh: float) -> bool:
-    return abs(measured_wh - commanded_wh) > max(MISSED_WH, MISSED_SHARE * abs(commanded_wh))
-
-
-def sellable_wh(
-    natural_wh: float,
-    window_h: float,
-    storage: Storage | None,
-    charge_percent: float | None,
-    share: float,
-) -> float:
-    """What a house can sell in a window of `window_h` hours by its meter.
-
-    Its surplus, and from a battery whose charge is known the `share` of what it could give.
-    """
-    surplus_wh = max(0.0, -natural_wh)
-    if storage is None or charge_percent is None:
-        return surplus_wh
-    above_reserve_wh = (charge_percent - storage.reserve_percent) / 100 * storage.capacity_wh
-    from_storage_wh = share * max(0.0, min(storage.power_w * window_h, above_reserve_wh))
-    own_need_wh = max(0.0, natural_wh)
-    return surplus_wh + max(0.0, from_storage_wh - own_need_wh)
+    def _as_it_goes_on(self, last: Stretch) -> float:
+        """As in the last window; or less, if it became less before: the sun goes on to fall."""
+        before = self._before
+        if before is None:
+            return last.window_wh
+        per_s = (last.window_wh - before.window_wh) / (last.middle_s - before.middle_s)
+        change_wh = per_s * self._window_s
+        if change_wh * last.window_wh >= 0:
+            return last.window_wh
+        if abs(change_wh) >= abs(last.window_wh):
+            return 0.0
+        return last.window_wh + change_wh
 
 
-def needed_wh(natural_wh: float) -> float:
-    """What a house will import in a window."""
-    return max(0.0, natural_wh)
+class _Open(NamedTuple):
+    """A forecast that is not judged yet: of the window with this middle, and who learns from it."""
+
+    middle_s: float
+    expected_wh: float
+    reliability: Reliability

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from hub.api import (
@@ -16,7 +14,6 @@ from hub.api import (
     Context,
     DeliveryScheduled,
     House,
-    Message,
     NotServed,
     Plugin,
     PluginConfig,
@@ -25,20 +22,14 @@ from hub.api import (
     TradeMatched,
     Unavailable,
     hookimpl,
-    telegrams,
 )
 
 from .configuration import Config, check_houses
-from .dispatch import Dispatch, Task
-from .forecast import History, Storage, needed_wh, sellable_wh
-from .quoting import (
-    Concession,
-    OpenOrder,
-    Quote,
-    Rules,
-    change,
-    quantity,
-)
+from .delivery import Deliveries
+from .dispatch import Dispatch
+from .forecast import Outlook
+from .offers import Storage, needed_wh, sellable_wh
+from .quoting import Concession, OpenOrder, Quote, Rules, change, quantity
 
 #: A state of charge older than this says nothing about what a battery can give.
 CHARGE_STALE_S = 60.0
@@ -67,22 +58,34 @@ class HouseTrader(Plugin[Config]):
         info = await self._market_info()
         self._rules = Rules(info["price_tick_wei"], info["lot_wh"], info["min_qty_wh"])
         self._window_s = float(info["window_s"])
-        self._dispatch = Dispatch(ctx.time_lapse, self.config.ahead)
+        #: From a match to its delivery window, as last seen.
+        self._lead_s = 0.0
         self._houses = self._own_houses(info)
-        self._histories = {house: History(self._window_s) for house in self._houses}
+        self._outlooks = {house: self._outlook() for house in self._houses}
         self._sides = {
             (house, is_bid): Side() for house in self._houses for is_bid in (True, False)
         }
         self._side_of: dict[int, Side] = {}
-        #: Houses whose set-point may change, by the moment.
-        self._due: dict[float, dict[str, None]] = {}
-        self._set_points: dict[str, float | None] = dict.fromkeys(self._houses)
         self._outages: set[str] = set()
         self._refusals: dict[tuple[str, str], str] = {}
-        self._listen()
-        await self._take_up_deliveries()
+        self._dispatch = Dispatch(ctx.time_lapse, self.config.ahead)
+        self._deliveries = Deliveries(
+            ctx, self._houses, self._dispatch, self._outages, self._set_point_changed, self._note
+        )
+        ctx.subscribe(f"market/{self.config.market}/delivery_scheduled", self._scheduled)
+        ctx.subscribe(f"market/{self.config.market}/trade_matched", self._matched)
+        ctx.subscribe("alarm/outage/+", self._outage)
+        await self._deliveries.take_up()
         if self.config.quote:
-            ctx.every(self.config.every or self._window_s, self._review, name="review orders")
+            # Half a window before the first review is just enough to know a house by then.
+            every_s = self.config.every or self._window_s
+            first_look = ctx.clock.now() + timedelta(seconds=every_s - self._window_s / 2)
+            ctx.at(first_look, self._look, name="first look")
+            ctx.every(every_s, self._review, name="review orders")
+
+    async def stop(self) -> None:
+        if hasattr(self, "_deliveries"):
+            await self._deliveries.release()
 
     async def _market_info(self) -> Mapping[str, Any]:
         """What the market says about itself; waits a while for one that is just opening."""
@@ -101,45 +104,50 @@ class HouseTrader(Plugin[Config]):
         wanted = self.config.houses if self.config.houses is not None else trading
         return tuple(house for house in wanted if house in trading and house in self.ctx.houses)
 
-    def _listen(self) -> None:
-        ctx, market = self.ctx, self.config.market
-        ctx.subscribe(f"market/{market}/delivery_scheduled", self._scheduled)
-        ctx.subscribe(f"market/{market}/trade_matched", self._matched)
-        ctx.subscribe("alarm/outage/+", self._outage)
-        self._devices = {ctx.houses[house].device(house): house for house in self._houses}
-        ctx.subscribe_batches(("reading/+/energy_import", "reading/+/energy_export"), self._metered)
+    def _outlook(self) -> Outlook:
+        return Outlook(
+            self._window_s, self.ctx.time_lapse, self.config.confidence,
+            least_wh=self._rules.min_qty_wh / 2,
+        )  # fmt: skip
 
     def _now_s(self) -> float:
         return self.ctx.clock.now().timestamp()
 
     # -- what the house does by itself --
 
-    def _metered(self, messages: Sequence[Message]) -> None:
-        at, at_s = None, 0.0
-        for telegram in telegrams(messages):
-            house = self._devices.get(telegram.device)
-            if house is not None and telegram.quality is not Quality.BAD:
-                if telegram.at is not at:  # meters often speak at the same time
-                    at = telegram.at
-                    at_s = at.timestamp()
-                self._histories[house].note(
-                    at_s,
-                    imported_wh=telegram.get("energy_import"),
-                    exported_wh=telegram.get("energy_export"),
-                )
+    def _read_counters(self, house: str) -> None:
+        """Take in what the meter of a house said last, if that can be trusted."""
+        device = self.ctx.houses[house].device(house)
+        last = [self.ctx.last(f"reading/{device}/energy_{way}") for way in ("import", "export")]
+        imported, exported = (None if one is None else one.message for one in last)
+        if imported is None or exported is None:
+            return
+        if Quality.BAD not in (imported.quality, exported.quality):
+            at_s = max(imported.at, exported.at).timestamp()
+            self._outlooks[house].note(at_s, imported.value - exported.value)
+
+    async def _look(self) -> None:
+        for house in self._houses:
+            self._read_counters(house)
+
+    def _set_point_changed(self, house: str, power_w: float | None) -> None:
+        window_h = self._window_s * self.ctx.time_lapse / 3600
+        self._read_counters(house)  # until now it had another set-point, or none
+        self._outlooks[house].interrupt(None if power_w is None else power_w * window_h)
+        self._read_counters(house)
 
     def _outage(self, alarm: Alarm) -> None:
-        if alarm.subject not in self._houses:
+        house = alarm.subject
+        if house not in self._houses:
             return
         if alarm.cleared:
-            self._outages.discard(alarm.subject)
-            self.ctx.log.info("%s has supply again: trading goes on", alarm.subject)
+            self._outages.discard(house)
+            self.ctx.log.info("%s has supply again: trading goes on", house)
         else:
-            self._outages.add(alarm.subject)
-            self.ctx.log.warning("%s has no supply: no trading until it has", alarm.subject)
-            self._dispatch.drop_house(alarm.subject)
-            self._histories[alarm.subject].interrupt()
-            self.ctx.at(self.ctx.clock.now(), lambda: self._withdraw_orders(alarm.subject))
+            self._outages.add(house)
+            self.ctx.log.warning("%s has no supply: no trading until it has", house)
+            self._outlooks[house].interrupt()
+            self.ctx.at(self.ctx.clock.now(), lambda: self._withdraw(house))
 
     # -- orders --
 
@@ -147,14 +155,26 @@ class HouseTrader(Plugin[Config]):
         """Look at every house: what it can sell or needs, and which orders it should have."""
         self._dispatch.forget_ended(self._now_s())
         book = await self.ctx.ask("market/book")
+        window = await self._next_window()
         standing: dict[str, list[Any]] = {}
         for order in book["orders"]:
             standing.setdefault(order["house"], []).append(order)
         for house in self._houses:
+            self._read_counters(house)
             for is_bid in (True, False):
-                await self._review_side(house, standing.get(house, []), is_bid=is_bid)
+                await self._review_side(house, standing.get(house, []), window, is_bid=is_bid)
 
-    async def _review_side(self, house: str, standing: list[Any], *, is_bid: bool) -> None:
+    async def _next_window(self) -> tuple[float, float]:
+        """When that will be delivered which is matched next: start and end in seconds."""
+        info = await self.ctx.ask("market/info")
+        next_match = info["next_match_at"]
+        match_s = datetime.fromisoformat(next_match).timestamp() if next_match else 0.0
+        start_s = max(match_s, self._now_s()) + self._lead_s
+        return start_s, start_s + self._window_s
+
+    async def _review_side(
+        self, house: str, standing: list[Any], window: tuple[float, float], *, is_bid: bool
+    ) -> None:
         side = self._sides[house, is_bid]
         ours, theirs_wh = [], 0
         for order in standing:
@@ -168,41 +188,46 @@ class HouseTrader(Plugin[Config]):
         for gone in set(side.order_ids) - {order.order_id for order in ours}:
             self._side_of.pop(gone, None)
         side.order_ids = [order.order_id for order in ours]
-        wanted = self._wanted(house, theirs_wh, side.unanswered, is_bid=is_bid)
+        wanted = self._wanted(house, window, theirs_wh, side.unanswered, is_bid=is_bid)
         todo = change(wanted, tuple(ours))
         for order_id in todo.cancel:
             await self._cancel(house, side, order_id)
         if todo.place is not None:
             await self._place(house, side, todo.place, is_bid=is_bid)
 
-    def _wanted(self, house: str, theirs_wh: int, step: int, *, is_bid: bool) -> Quote | None:
+    def _wanted(
+        self, house: str, window: tuple[float, float], theirs_wh: int, step: int, *, is_bid: bool
+    ) -> Quote | None:
         """The order a house should have; None if it should have none."""
-        natural_wh = self._histories[house].natural_wh()
-        if natural_wh is None or house in self._outages:
+        net = self._outlooks[house].ahead(*window)
+        if net is None or house in self._outages:
             return None
-        now_s = self._now_s()
-        sold_wh, bought_wh = self._dispatch.committed_wh(house, now_s, now_s + self._window_s)
-        limits = self.config.limits(house)
-        concession = Concession(self.config.opening_permille, self.config.steps)
+        sold_wh, bought_wh = self._dispatch.committed_wh(house, *window)
         if is_bid:
-            energy_wh, limit = needed_wh(natural_wh) - bought_wh, limits.buy_max
+            energy_wh = needed_wh(net) - bought_wh
         else:
-            window_h = self._window_s * self.ctx.time_lapse / 3600
-            described = self.ctx.houses[house]
             energy_wh = sellable_wh(
-                natural_wh, window_h, _storage(described), self._charge_percent(house),
-                self.config.battery_share,
+                net, self._stored_wh(house, window), self.config.battery_share
             ) - sold_wh  # fmt: skip
-            limit = limits.sell_min
-        qty_wh = quantity(energy_wh - theirs_wh, self.config.safety_permille, self._rules)
+        qty_wh = quantity(energy_wh - theirs_wh, self._rules)
         if not qty_wh:
             return None
+        limits = self.config.limits(house)
+        limit = limits.buy_max if is_bid else limits.sell_min
+        concession = Concession(self.config.opening_permille, self.config.steps)
         return Quote(concession.price(limit, step, self._rules.price_tick, is_bid=is_bid), qty_wh)
 
-    def _charge_percent(self, house: str) -> float | None:
-        device = self.ctx.houses[house].device(house)
+    def _stored_wh(self, house: str, window: tuple[float, float]) -> float:
+        """What the battery of a house can give in a window, besides what is sold until then."""
+        described = self.ctx.houses[house]
+        storage = _storage(described)
+        device = described.device(house)
         last = self.ctx.last(f"reading/{device}/state_of_charge", stale_after_s=CHARGE_STALE_S)
-        return None if last is None or last.stale else float(last.message.value)
+        if storage is None or last is None or last.stale:
+            return 0.0
+        promised_wh, _ = self._dispatch.committed_wh(house, self._now_s(), window[0])
+        window_h = self._window_s * self.ctx.time_lapse / 3600
+        return storage.can_give_wh(float(last.message.value), window_h, promised_wh)
 
     async def _place(self, house: str, side: Side, quote: Quote, *, is_bid: bool) -> None:
         every_s = self.config.every or self._window_s
@@ -222,12 +247,13 @@ class HouseTrader(Plugin[Config]):
         if await self._order(house, "cancel", order_id=order_id) is not None:
             side.order_ids.remove(order_id)
 
-    async def _withdraw_orders(self, house: str) -> None:
+    async def _withdraw(self, house: str) -> None:
+        """Let go of a house without supply: of its orders and of what it was to deliver."""
         for is_bid in (True, False):
             side = self._sides[house, is_bid]
             for order_id in tuple(side.order_ids):
                 await self._cancel(house, side, order_id)
-        await self._apply(house)
+        await self._deliveries.drop(house)
 
     async def _order(self, house: str, action: str, **args: Any) -> Mapping[str, Any] | None:
         """Send one order command; a refusal is logged when its reason is new."""
@@ -249,73 +275,9 @@ class HouseTrader(Plugin[Config]):
             if side is not None and order_id in side.order_ids:
                 side.unanswered = -1  # somebody took it: the next price starts afresh
 
-    # -- delivery --
-
     def _scheduled(self, delivery: DeliveryScheduled) -> None:
-        start_s, end_s = delivery.start.timestamp(), delivery.end.timestamp()
-        for house, net_wh in (
-            (delivery.seller, -delivery.qty_wh),
-            (delivery.buyer, delivery.qty_wh),
-        ):
-            self._take_on(Task(delivery.trade_id, house, net_wh, start_s, end_s))
-
-    def _take_on(self, task: Task) -> None:
-        house = task.house
-        if house not in self._houses or house in self._outages or not self._dispatch.add(task):
-            return
-        for moment_s in self._dispatch.moments(task):
-            if moment_s not in self._due:
-                at = datetime.fromtimestamp(moment_s, UTC)
-                self.ctx.at(at, partial(self._apply_due, moment_s), name="apply")
-            self._due.setdefault(moment_s, {})[house] = None
-
-    async def _take_up_deliveries(self) -> None:
-        """After a restart: go on with the deliveries that are under way or planned."""
-        for trade in await self.ctx.ask("market/trades", {"limit": 200}):
-            if trade["state"] not in ("matched", "delivering") or not trade["window_end"]:
-                continue
-            start_s = datetime.fromisoformat(trade["window_start"]).timestamp()
-            end_s = datetime.fromisoformat(trade["window_end"]).timestamp()
-            if end_s <= self._now_s():
-                continue
-            for house, sign in ((trade["seller_house"], -1), (trade["buyer_house"], 1)):
-                if house is not None:
-                    net_wh = sign * trade["qty_wh"]
-                    self._take_on(Task(int(trade["trade_id"]), house, net_wh, start_s, end_s))
-
-    async def _apply_due(self, moment_s: float) -> None:
-        """Bring all houses to their set-points at once: a feeder then solves once for all."""
-        houses = self._due.pop(moment_s)
-        await asyncio.gather(*(self._apply(house) for house in houses))
-
-    async def _apply(self, house: str) -> None:
-        """Bring a house to the set-point of this moment, or let go of it."""
-        now_s = self._now_s()
-        wanted_w = self._dispatch.set_point_w(house, now_s)
-        before_w = self._set_points[house]
-        if wanted_w == before_w:
-            return
-        self._set_points[house] = wanted_w
-        window_h = self._window_s * self.ctx.time_lapse / 3600
-        self._histories[house].interrupt(None if wanted_w is None else wanted_w * window_h)
-        if wanted_w is None:
-            command = Command(f"house/{house}", "release_power", {}, Priority.MARKET)
-        else:
-            args = {
-                "net_w": round(wanted_w, 1),
-                "until_s": self._dispatch.until_s(house, now_s) - now_s,
-            }
-            command = Command(f"house/{house}", "set_power", args, Priority.MARKET)
-        result = await self.ctx.send(command)
-        self._note(house, command.action, "" if result.done else result.reason)
-
-    async def stop(self) -> None:
-        """Leave no house at a set-point of a market that nobody follows any more."""
-        for house, power_w in getattr(self, "_set_points", {}).items():
-            if power_w is not None:
-                await self.ctx.send(
-                    Command(f"house/{house}", "release_power", {}, Priority.MARKET, deadline_s=2)
-                )
+        self._lead_s = max(0.0, delivery.start.timestamp() - self._now_s())
+        self._deliveries.scheduled(delivery)
 
     @classmethod
     def check(cls, config: Any, check: CheckContext) -> list[str]:

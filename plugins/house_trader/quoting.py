@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-#: An order stays as it is while quantity and price are off by no more than this, in per mille.
-QTY_TOLERANCE = 250
+#: An order stays as it is while its price is off, and its quantity too small or too large, by no
+#: more than this, in per mille: too large a one ends in a penalty.
 PRICE_TOLERANCE = 20
+TOO_SMALL, TOO_LARGE = 250, 50
 
 
 class Limits(NamedTuple):
@@ -60,9 +61,9 @@ class Concession:
         return -(-(limit + inside) // tick) * tick
 
 
-def quantity(energy_wh: float, safety_permille: int, rules: Rules) -> int:
-    """A tradable quantity not above the safe part of an energy; 0 if too small to trade."""
-    qty_wh = int(energy_wh) * safety_permille // 1000 // rules.lot_wh * rules.lot_wh
+def quantity(energy_wh: float, rules: Rules) -> int:
+    """A tradable quantity not above an energy; 0 if that is too small to trade."""
+    qty_wh = int(energy_wh) // rules.lot_wh * rules.lot_wh
     return qty_wh if qty_wh >= max(rules.min_qty_wh, 1) else 0
 
 
@@ -81,6 +82,9 @@ def change(wanted: Quote | None, standing: tuple[OpenOrder, ...]) -> Change:
 
 
 def _close(wanted: Quote, order: OpenOrder) -> bool:
-    qty_off = abs(wanted.qty_wh - order.qty_wh) * 1000
+    missing = (wanted.qty_wh - order.qty_wh) * 1000
     price_off = abs(wanted.price - order.price) * 1000
-    return qty_off <= QTY_TOLERANCE * wanted.qty_wh and price_off <= PRICE_TOLERANCE * wanted.price
+    return (
+        -TOO_LARGE * wanted.qty_wh <= missing <= TOO_SMALL * wanted.qty_wh
+        and price_off <= PRICE_TOLERANCE * wanted.price
+    )

@@ -1,5 +1,7 @@
 """Set-points that bring contracted energy through the meters, alone and together."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,13 @@ def test_a_set_point_begins_ahead_of_its_window_and_ends_after_it():
     times = (97.9, 98.1, 100, 129, 131.9, 132.1)
     assert [made.set_point_w("house1", t) for t in times] == [None, 6000, 6000, 6000, 6000, None]
     assert made.set_point_w("house2", 110) is None
+
+
+def test_the_next_moment_is_the_first_at_which_a_set_point_may_change():
+    made = dispatch(task(1, 3000, 100, 130), task(2, 3000, 130, 160))
+    # Ahead of a window, at its edges, and when it is let go; edges that meet are one moment.
+    moments = [98, 100, 128, 130, 132, 160, 162]
+    assert [made.next_moment_s("house1", at_s) for at_s in [0, *moments]] == [*moments, math.inf]
 
 
 def test_overlapping_deliveries_add_up():

@@ -1,22 +1,35 @@
 """Houses that trade by themselves, in virtual time, with homes that obey and meters that tell."""
 
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from hub.api import Alarm, Message, OrderPlaced, PenaltyApplied, PluginState, Severity, TradeSettled
+from hub.api import (
+    Alarm,
+    CommandResult,
+    DeliveryScheduled,
+    Message,
+    OrderPlaced,
+    PenaltyApplied,
+    PluginState,
+    Severity,
+    TradeSettled,
+)
 from hub.core import Hub
 from hub.testing import Recording, in_virtual_time, running
 from tests.plugins.chain_auction.homes import Homes
 
 M = TypeVar("M", bound=Message)
 
+BATTERY = "{battery: {kwh: 10, kw: 5}}"
 HUB = """
 hub: {{time_lapse: 60}}
 houses:
-  house1: {{}}
-  house2: {{}}
+  house1: {house1}
+  house2: {house2}
 plugins:
   homes: {{use: homes, every: 1, natural_w: {{house1: 2000, house2: -4000}}{homes}}}
   market: {{use: chain_auction}}
@@ -28,11 +41,15 @@ def of(kind: type[M], messages: list[Message]) -> list[M]:
     return [message for message in messages if isinstance(message, kind)]
 
 
-def simulate(
-    tmp_path: Path, seconds: float, *, homes: str = "", traders: str = ""
-) -> list[Message]:
+def hub_yaml(
+    *, homes: str = "", traders: str = "", house1: str = BATTERY, house2: str = BATTERY
+) -> str:
+    return HUB.format(homes=homes, traders=traders, house1=house1, house2=house2)
+
+
+def simulate(tmp_path: Path, seconds: float, **described: str) -> list[Message]:
     async def program() -> list[Message]:
-        text = HUB.format(homes=homes, traders=traders)
+        text = hub_yaml(**described)
         async with running(tmp_path, text, types={"homes": Homes}) as hub:
             await hub.settled()
             seen = Recording(hub, "#")
@@ -57,6 +74,47 @@ def test_surplus_meets_need_and_is_delivered_without_penalty(tmp_path: Path):
     assert not of(PenaltyApplied, messages)
 
 
+def set_powers(house: str, messages: list[Message]) -> list[CommandResult]:
+    return [
+        result
+        for result in of(CommandResult, messages)
+        if (result.command.target, result.command.action) == (f"house/{house}", "set_power")
+    ]
+
+
+@pytest.mark.parametrize("description", ["{}", "{pv: {kwp: 5}}", "{site: business}"])
+def test_a_home_that_could_follow_only_by_wasting_sun_is_left_alone(
+    tmp_path: Path, description: str
+):
+    messages = simulate(tmp_path, 300, house2=description)
+    settled = of(TradeSettled, messages)
+    assert len(settled) >= 3
+    assert all(trade.delivered_wh == trade.qty_wh for trade in settled)
+    assert set_powers("house1", messages)
+    assert not set_powers("house2", messages)
+
+
+def test_a_plant_is_told_to_deliver(tmp_path: Path):
+    messages = simulate(tmp_path, 300, house2="{pv: {kwp: 5}, site: plant}")
+    assert set_powers("house2", messages)
+
+
+def test_set_points_in_a_row_follow_each_other_without_a_gap(tmp_path: Path):
+    messages = simulate(tmp_path, 600, traders=", confidence: 0.5")
+    orders = set_powers("house2", messages)
+    windows = sorted((m.start, m.end) for m in of(DeliveryScheduled, messages))
+    in_a_row = [(a, b) for (_, a), (b, _) in pairwise(windows) if a == b]
+    assert len(in_a_row) > 5
+    for end, _ in in_a_row:
+        running = [r for r in orders if r.at <= end]
+        if running[-1].at == end:
+            running.pop()
+        holds_until = running[-1].at + timedelta(seconds=running[-1].command.args["until_s"])
+        assert holds_until > end
+        follows = [r.at for r in orders if running[-1].at < r.at <= holds_until]
+        assert follows, "it ended before it was said again"
+
+
 def test_prices_stay_within_the_limits(tmp_path: Path):
     messages = simulate(tmp_path, 300, traders=', buy_max: "0.00015", sell_min: "0.00006"')
     orders = of(OrderPlaced, messages)
@@ -71,7 +129,7 @@ def test_prices_stay_within_the_limits(tmp_path: Path):
 def test_a_house_has_one_open_order_a_side(tmp_path: Path):
     async def program() -> None:
         # Limits that never meet, so that orders stay and prices move towards the limits.
-        text = HUB.format(homes="", traders=', buy_max: "0.00004", sell_min: "0.00008"')
+        text = hub_yaml(traders=', buy_max: "0.00004", sell_min: "0.00008"')
         async with running(tmp_path, text, types={"homes": Homes}) as hub:
             await hub.settled()
             prices = []
@@ -90,7 +148,7 @@ def test_a_house_has_one_open_order_a_side(tmp_path: Path):
 
 def test_a_house_without_supply_does_not_trade(tmp_path: Path):
     async def program() -> None:
-        text = HUB.format(homes="", traders=', buy_max: "0.00004", sell_min: "0.00008"')
+        text = hub_yaml(traders=', buy_max: "0.00004", sell_min: "0.00008"')
         async with running(tmp_path, text, types={"homes": Homes}) as hub:
             await hub.settled()
             await hub.clock.sleep(60)
