@@ -41,22 +41,15 @@ LIMITS: dict[str, tuple[int, int]] = {
 }
 #: What a list of three values belongs to.
 PHASES = ("a", "b", "c")
-#: By how many Wh one is of a unit: the power of ten that makes it mWh.
-MWH_DIGITS = {Decimal(10) ** power: power + 3 for power in range(7)}
 
 
 class FieldReader(NamedTuple):
-    """A field map made ready: pointers split, limits in the payload's unit.
-
-    `plain` are the limits of a field that needs no more than to be in range: it is in the hub's
-    unit already, and nothing is counted or added up. Else it is None. `mwh_digits` is by how many
-    digits a counter of energy is to be shifted to be one of mWh, None for others.
+    """A field map made ready: pointers split, limits in the payload's unit. One of that unit is
+    `factor` of the hub's. `part` names the addend where a quantity comes in several.
     """
 
     quantity: str
     pointers: tuple[tuple[str, ...], ...]
-    plain: tuple[float, float] | None
-    mwh_digits: int | None
     factor: Decimal
     unit: str
     raw_unit: str
@@ -64,3 +57,19 @@ class FieldReader(NamedTuple):
     raw_high: Decimal
     channels: str
     part: str | None
+
+    @property
+    def mwh_per_unit(self) -> int:
+        """How many mWh one of the payload's unit is, where energy is counted and the answer is a
+        whole number; else 0.
+        """
+        mwh = self.factor * 1000
+        whole = self.unit == "Wh" and self.part is None and mwh > 0 and mwh == int(mwh)
+        return int(mwh) if whole else 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a value needs no more than to be in range: it is in the hub's unit already, and
+        nothing is counted or added up.
+        """
+        return self.unit != "Wh" and self.part is None and self.factor == 1

@@ -13,7 +13,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .fields import LIMITS, MWH_DIGITS, SCALES, FieldReader
+from .fields import LIMITS, SCALES, FieldReader
 from .quick import QuickReader
 
 
@@ -73,10 +73,6 @@ class FieldMap(_Part):
         return FieldReader(
             self.quantity,
             tuple(split_pointer(text) for text in self._texts),
-            (float(low), float(high))
-            if factor == 1 and unit != "Wh" and self.part is None
-            else None,
-            MWH_DIGITS.get(factor) if unit == "Wh" and self.part is None else None,
             factor,
             unit,
             self.unit,

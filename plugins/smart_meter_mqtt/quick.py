@@ -74,8 +74,7 @@ class QuickReader:
     def can_read(readers: Iterable[FieldReader]) -> bool:
         """Return whether all fields have keys, and are in the hub's unit or count energy."""
         return all(
-            (reader.plain is not None or reader.mwh_digits is not None) and all(reader.pointers)
-            for reader in readers
+            (reader.is_plain or reader.mwh_per_unit) and all(reader.pointers) for reader in readers
         )
 
     def read(self, payload: bytes, zone: tzinfo, now: datetime) -> Said | None:
@@ -142,7 +141,7 @@ class QuickReader:
 
     def _field(self, reader: FieldReader) -> _Field:
         first, *others = (self._place(pointer) for pointer in reader.pointers)
-        mwh_per_unit = 0 if reader.mwh_digits is None else 10**reader.mwh_digits
+        mwh_per_unit = reader.mwh_per_unit
         low, high = float(reader.raw_low), float(reader.raw_high)
         if mwh_per_unit:
             high = min(high, MOST_MWH / mwh_per_unit)
