@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,42 +34,56 @@ class BranchFlows:
     One sum by terminals then gives all figures.
     """
 
-    def __init__(self, dss: Any, circuit: Circuit, voltages: NodeVoltages) -> None:
+    def __init__(
+        self,
+        dss: Any,
+        circuit: Circuit,
+        voltages: NodeVoltages,
+        stand_ins: Mapping[str, str] | None = None,
+    ) -> None:
+        """`stand_ins` names those elements of the solver that stand for others."""
         self._dss = dss
         self._powers = dss.to_dss_python().ActiveCircuit.PDElements
         self._count = len(circuit.elements)
-        conductors = np.asarray(dss.PDElements.AllNumConductors(), dtype=np.intp)[: self._count]
-        terminals = np.asarray(dss.PDElements.AllNumTerminals(), dtype=np.intp)[: self._count]
+        stand_ins = stand_ins or {}
+        solved = [stand_ins.get(name, name) for name in circuit.elements]
+        conductors_of = np.asarray(dss.PDElements.AllNumConductors(), dtype=np.intp)
+        terminals_of = np.asarray(dss.PDElements.AllNumTerminals(), dtype=np.intp)
+        conductors, terminals = conductors_of[: self._count], terminals_of[: self._count]
         #: How many conductors each terminal has, the first ones of all elements before the others.
         widths = np.concatenate((conductors, np.repeat(conductors, terminals - 1)))
         self._starts: NDArray[np.intp] = np.cumsum(widths) - widths
-        self._order = _first_terminals_first(conductors, terminals)
+        sizes = conductors_of * terminals_of
+        begins = np.cumsum(sizes) - sizes
+        if stand_ins:
+            row = {str(name).lower(): at for at, name in enumerate(dss.PDElements.AllNames())}
+            begins = begins[[row[name] for name in solved]]
+        self._order = _first_terminals_first(begins[: self._count], conductors, terminals)
         shunts = _shunts(dss)
         series = np.array([name not in shunts for name in circuit.elements], dtype=bool)
         #: 1 for terminals of series elements: what flows into all of them is lost.
         self._lossy: ComplexArray = np.concatenate(
             (series, np.repeat(series, terminals - 1))
         ).astype(np.complex128)
-        self._find_head(dss, circuit, conductors, terminals)
+        self._find_head(dss, circuit, stand_ins, terminals)
         self._admittances = (
-            Admittances(dss, circuit.elements, conductors, terminals, voltages)
-            if self._count
-            else None
+            Admittances(dss, solved, conductors, terminals, voltages) if self._count else None
         )
 
     def _find_head(
         self,
         dss: Any,
         circuit: Circuit,
-        conductors: NDArray[np.intp],
+        stand_ins: Mapping[str, str],
         terminals: NDArray[np.intp],
     ) -> None:
         """Note which conductors the head has, and where they are in the array, if they are."""
         name, terminal = circuit_reader.head_element(dss)
-        dss.Circuit.SetActiveElement(name)
+        solved = stand_ins.get(name, name)
+        dss.Circuit.SetActiveElement(solved)
         count = int(dss.CktElement.NumConductors())
         order = dss.CktElement.NodeOrder()[(terminal - 1) * count : terminal * count]
-        self._head_name = name
+        self._head_name = solved
         self._head_conductors = [at for at, node in enumerate(order) if node in (1, 2, 3)]
         self._head_phases = [int(order[at]) - 1 for at in self._head_conductors]
         # Power enters the feeder through the head: out of a transformer's secondary and out of
@@ -118,11 +132,10 @@ class BranchFlows:
 
 
 def _first_terminals_first(
-    conductors: NDArray[np.intp], terminals: NDArray[np.intp]
+    starts: NDArray[np.intp], conductors: NDArray[np.intp], terminals: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     """Return where OpenDSS has the conductors: it lists them element by element."""
     sizes = conductors * terminals
-    starts = np.cumsum(sizes) - sizes
     near = [np.arange(s, s + c) for s, c in zip(starts, conductors, strict=True)]
     far = [np.arange(s + c, s + size) for s, c, size in zip(starts, conductors, sizes, strict=True)]
     return np.concatenate((*near, *far)).astype(np.intp) if near else np.empty(0, dtype=np.intp)

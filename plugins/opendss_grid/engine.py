@@ -13,7 +13,6 @@ Facts this module rests on (measured with DSS C-API 0.14.5):
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,10 @@ from typing import Any
 import numpy as np
 
 from . import circuit_reader
-from .branch_flows import BranchFlows
 from .circuit_source import defined_at, edited
+from .cut_lines import CutLines
 from .dss_errors import CONTROL_ITERATIONS_EXCEEDED, one_line, user_errors
 from .load_batch import LoadBatch
-from .node_voltages import NodeVoltages
 from .protocol import (
     Circuit,
     ComplexArray,
@@ -37,7 +35,8 @@ from .protocol import (
     Solution,
 )
 from .service_drawing import service_commands
-from .shunts import Shunts
+from .shunts import Shunts, check_fault
+from .solution_reader import SolutionReader
 from .solver_library import DSSException, dss
 from .voltage_bases import bases_behind_switches
 
@@ -63,15 +62,9 @@ class OpenDssEngine:
         self._dss.Basic.AllowChangeDir(False)
         # A `Show` at the end of a circuit's file would open a window wherever the hub runs.
         self._dss.Basic.AllowEditor(False)
-        self._local_regulators = True
-        self._taps: dict[str, int] = {}
         self._shunts = Shunts(self._text)
-        self._voltages: NodeVoltages
-        self._flows: BranchFlows
-        #: Elements whose taps or switches have moved since their flows were read.
-        self._changed: set[str] = set()
-        #: Whether controls of the circuit may switch what nobody here knows of.
-        self._own_switching = True
+        self._cuts = CutLines(self._dss, self._text)
+        self._reader: SolutionReader
         self._loads: LoadBatch
         #: What all loads draw as the file has them, in W and var.
         self._file_loads: tuple[FloatArray, FloatArray]
@@ -90,8 +83,8 @@ class OpenDssEngine:
             self._text(f"Set Mode=Snapshot Tolerance={TOLERANCE} MaxIter={MAX_ITERATIONS}")
             self._text(f"Set MaxControlIter={MAX_CONTROL_ITERATIONS}")
             self._dss.Solution.Solve()
-            self._local_regulators = True
             self._shunts = Shunts(self._text)
+            self._cuts = CutLines(self._dss, self._text)
             try:
                 self._read_circuit()
                 return self._correct_bases()
@@ -100,7 +93,7 @@ class OpenDssEngine:
                 raise GridError(f"{where}: {error}") from None
 
     def _correct_bases(self) -> Circuit:
-        solution = self._read_solution(None)
+        solution = self._reader.read(None)
         wrong = bases_behind_switches(self.circuit, solution.voltages_pu)
         for bus, kv_base in wrong.items():
             self._text(f"SetkVBase bus={bus} kVLN={kv_base:.8g}")
@@ -138,28 +131,23 @@ class OpenDssEngine:
 
     def _read_circuit(self) -> Circuit:
         self.circuit = circuit_reader.read_circuit(self._dss)
-        self._voltages = NodeVoltages(self._dss)
-        self._node_rows = self._voltages.rows(self.circuit.nodes)
-        self._flows = BranchFlows(self._dss, self.circuit, self._voltages)
+        self._reader = SolutionReader(self._dss, self.circuit, self._cuts)
         loads = self.circuit.loads
         self._file_loads = (
             np.array([load.power_w for load in loads]),
             np.array([load.power_var for load in loads]),
         )
         self._loads = LoadBatch(self._dss, [load.name for load in loads], *self._file_loads)
-        self._taps = self._read_taps()
-        self._changed.clear()
-        self._own_switching = True
         return self.circuit
 
     def use_local_regulators(self, local: bool) -> None:
         """Let the circuit's own regulator controls act, or leave taps to `set_tap`."""
         for regulator in self.circuit.regulators:
             self._text(f"RegControl.{regulator.name}.enabled={'yes' if local else 'no'}")
-        self._local_regulators = local
+        self._reader.own_taps = local
         kinds = {str(name).split(".")[0].lower() for name in self._dss.Circuit.AllElementNames()}
-        self._own_switching = not kinds.isdisjoint(_OTHER_CONTROLS)
-        controlled = local or self._own_switching
+        self._reader.own_switching = not kinds.isdisjoint(_OTHER_CONTROLS)
+        controlled = local or self._reader.own_switching
         self._text(f"Set ControlMode={'Static' if controlled else 'Off'}")
 
     # --- setting ------------------------------------------------------------------------------
@@ -181,9 +169,7 @@ class OpenDssEngine:
         self._dss.Transformers.Name(data.element.split(".", 1)[1])
         self._dss.Transformers.Wdg(data.winding)
         self._dss.Transformers.Tap(1 + tap * data.step_pu)
-        # Solutions hold the mapping: it is replaced, never changed.
-        self._taps = {**self._taps, data.name: tap}
-        self._changed.add(data.element)
+        self._reader.note_tap(data.name, data.element, tap)
 
     def set_switch(self, branch: str, closed: bool, phase: int | None = None) -> None:
         """Open or close one branch, or with `phase` one conductor of it, at its first terminal."""
@@ -197,16 +183,13 @@ class OpenDssEngine:
     def is_closed(self, branch: str, phase: int) -> bool:
         """Return whether one conductor of a branch of the circuit conducts."""
         data = next(b for b in self.circuit.branches if b.name == branch)
-        self._dss.Circuit.SetActiveElement(branch)
+        self._dss.Circuit.SetActiveElement(self._cuts.stand_ins.get(branch, branch))
         return not self._dss.CktElement.IsOpen(1, data.phases.index(phase) + 1)
 
     def set_head(self, closed: bool) -> None:
         """Open or close all conductors where the feeder's head is measured."""
         element, terminal = circuit_reader.head_element(self._dss)
-        self._dss.Circuit.SetActiveElement(element)
-        act = self._dss.CktElement.Close if closed else self._dss.CktElement.Open
-        act(terminal, 0)
-        self._changed.add(element)
+        self._switch(element, closed, 0, terminal)
 
     def set_service(self, load: str, closed: bool) -> None:
         """Open or close a customer: the drop of a drawn one, the load itself of any other."""
@@ -216,11 +199,12 @@ class OpenDssEngine:
             raise GridError(f"load {load} is not in the circuit")
         self._switch(branch if drawn else f"load.{load}", closed, 0)
 
-    def _switch(self, element: str, closed: bool, conductor: int) -> None:
-        self._dss.Circuit.SetActiveElement(element)
+    def _switch(self, element: str, closed: bool, conductor: int, terminal: int = 1) -> None:
+        solved = self._cuts.stand_ins.get(element, element)
+        self._dss.Circuit.SetActiveElement(solved)
         act = self._dss.CktElement.Close if closed else self._dss.CktElement.Open
-        act(1, conductor)
-        self._changed.add(element)
+        act(terminal, conductor)
+        self._reader.changed.add(solved)
 
     def set_capacitor(self, name: str, closed: bool) -> None:
         """Switch all steps of a capacitor bank."""
@@ -229,15 +213,22 @@ class OpenDssEngine:
             raise GridError(f"capacitor {name} is not in the circuit; it has: {known}")
         self._dss.Capacitors.Name(name)
         self._dss.Capacitors.States([int(closed)] * int(self._dss.Capacitors.NumSteps()))
-        self._changed.add(f"capacitor.{name.lower()}")
+        self._reader.changed.add(f"capacitor.{name.lower()}")
 
     def apply_fault(self, fault: FaultSpec) -> None:
-        """Put a short circuit on a bus, or change the one of that name."""
-        self._shunts.apply_fault(self.circuit, fault)
+        """Put a short circuit on a bus or a line, or change the one of that name."""
+        check_fault(self.circuit, fault)
+        if fault.line is None:
+            self._cuts.mend(fault.name)
+            bus = fault.bus
+        else:
+            bus = self._cuts.cut(self.circuit, fault.name, fault.line, fault.at)
+        self._shunts.apply_fault(fault, bus)
 
     def clear_fault(self, name: str) -> None:
         """Take a short circuit away; one that is not there is no error."""
         self._shunts.clear_fault(name)
+        self._cuts.mend(name)
 
     def set_impedance(self, spec: ImpedanceSpec) -> None:
         """Put an impedance on a bus, or change the one of that name."""
@@ -263,7 +254,7 @@ class OpenDssEngine:
         if problem is not None and not self._dss.Solution.Converged():
             self._mend_matrix()
             problem = self._solve_once()
-        return self._read_solution(problem)
+        return self._reader.read(problem)
 
     def _mend_matrix(self) -> None:
         """Rebuild the solver's matrix with the loads of the file, which have a solution.
@@ -287,42 +278,6 @@ class OpenDssEngine:
             return f"the power flow did not converge in {MAX_ITERATIONS} iterations"
         return None
 
-    def _read_solution(self, problem: str | None) -> Solution:
-        if self._local_regulators:
-            taps = self._read_taps()
-            for regulator in self.circuit.regulators:
-                if taps[regulator.name] != self._taps[regulator.name]:
-                    self._changed.add(regulator.element)
-            self._taps = taps
-        all_volts = self._voltages.read()
-        volts: ComplexArray = all_volts.take(self._node_rows)
-        voltages_v = np.abs(volts)
-        voltages_pu = voltages_v / self.circuit.node_bases_v
-        # Both are NaN if one value is. On few nodes this takes a third of the time of min and max.
-        lowest_pu = float(voltages_pu.item(voltages_pu.argmin()))
-        highest_pu = float(voltages_pu.item(voltages_pu.argmax()))
-        if problem is None and not math.isfinite(highest_pu):
-            problem = "the power flow gave voltages that are not numbers"
-        known = problem is None and not self._own_switching
-        flows = self._flows.read(all_volts, self._changed if known else None)
-        if problem is None and self._changed:
-            self._changed.clear()
-        return Solution(
-            volts=volts,
-            voltages_v=voltages_v,
-            voltages_pu=voltages_pu,
-            lowest_pu=lowest_pu,
-            highest_pu=highest_pu,
-            taps=self._taps,
-            element_w=flows.element_va.real,
-            element_var=flows.element_va.imag,
-            source_va=flows.head_va,
-            losses_va=flows.losses_va,
-            converged=problem is None,
-            iterations=int(self._dss.Solution.Iterations()),
-            problem=problem,
-        )
-
     def load_powers(self, index: int) -> ComplexArray:
         """Return what one load draws per conductor in VA after the last solve."""
         load = self.circuit.loads[index]
@@ -330,15 +285,6 @@ class OpenDssEngine:
         self._dss.Loads.Name(load.name)
         values = np.array(self._dss.CktElement.Powers()).view(np.complex128)
         return np.asarray(values[: len(load.phases)] * 1000)
-
-    def _read_taps(self) -> dict[str, int]:
-        taps = {}
-        transformers = self._dss.Transformers
-        for regulator in self.circuit.regulators:
-            transformers.Name(regulator.element.split(".", 1)[1])
-            transformers.Wdg(regulator.winding)
-            taps[regulator.name] = round((float(transformers.Tap()) - 1) / regulator.step_pu)
-        return taps
 
     def _text(self, command: str) -> None:
         self._dss.Text.Command(command)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .cut_lines import line_of
 from .motors import MotorSpec
 from .order_arguments import MAX_HOLD_S, Action, Order, Verify, finite, number
 from .protocol import DEAD_PU, FaultSpec, GridError
@@ -167,13 +168,24 @@ def _phase(order: Order) -> int | None:
 
 
 def _apply_fault(simulation: Simulation, order: Order) -> Verify:
-    """`type` is written as engineers do: the phases and `g` for ground, such as `ag` or `bc`."""
+    """`type` is written as engineers do: the phases and `g` for ground, such as `ag` or `bc`.
+
+    It is at a `bus`, or `at` a share of a `line` from its first bus. The answer has the voltages
+    there, or at the line's first bus.
+    """
     kind, bus = str(order.args.get("type", "")), str(order.args.get("bus", "")).lower()
-    fault = FaultSpec.of_type(order.name, kind, bus, number(order, "ohm", default=0.01))
+    ohm, line = number(order, "ohm", default=0.01), order.args.get("line")
+    if (line is None) is (not bus):
+        raise order.fail("expected either 'bus', or 'line' and 'at'")
+    if line is not None:
+        branch = line_of(simulation.circuit, str(line))
+        line, bus = branch.name, ""
+    fault = FaultSpec.of_type(order.name, kind, bus, ohm, line, number(order, "at", default=0.5))
     simulation.network.apply_fault(fault, order.at)
 
     def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
-        nodes = [f"{bus}.{phase}" for phase in fault.phases]
+        seen_at = bus if line is None else branch.bus1
+        nodes = [f"{seen_at}.{phase}" for phase in fault.phases]
         rows = [simulation.circuit.nodes.index(node) for node in nodes]
         volts = result.solution.voltages_pu[rows].round(4).tolist()
         return {"voltages_pu": dict(zip(fault.phases, volts, strict=True))}

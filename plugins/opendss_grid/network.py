@@ -142,8 +142,10 @@ class Network:
     def apply_fault(self, fault: FaultSpec, at: datetime) -> None:
         """Put a short circuit in."""
         self._engine.apply_fault(fault)
-        text = f"fault {fault.name}: {fault.type} at {fault.bus} with {fault.ohm:g} ohm"
-        data = {"bus": fault.bus, "type": fault.type, "ohm": fault.ohm}
+        text = f"fault {fault.name}: {fault.type} at {fault.place} with {fault.ohm:g} ohm"
+        data: dict[str, Any] = {"bus": fault.bus, "type": fault.type, "ohm": fault.ohm}
+        if fault.line is not None:
+            data |= {"line": fault.line, "at": fault.at}
         self._note(Deviation("fault", fault.name, at, text, data), as_filed=False)
 
     def clear_fault(self, name: str) -> None:
@@ -219,7 +221,8 @@ class Network:
             case "feeder":
                 self.set_head(closed=False, at=at, when=at)
             case "fault":
-                fault = FaultSpec.of_type(name, data["type"], data["bus"], data["ohm"])
+                line, share = data.get("line"), data.get("at", 0.5)
+                fault = FaultSpec.of_type(name, data["type"], data["bus"], data["ohm"], line, share)
                 self.apply_fault(fault, at)
 
     # --- bookkeeping ------------------------------------------------------------------------------

@@ -166,16 +166,22 @@ class ServiceSpec:
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
-    """A short circuit at a bus: between `phases`, and to ground with `ground`."""
+    """A short circuit between `phases`, and to ground with `ground`: at a bus, or on a line at a
+    share of its length from its first bus.
+    """
 
     name: str
     bus: str
     phases: tuple[int, ...]
     ground: bool
     ohm: float
+    line: str | None = None
+    at: float = 0.5
 
     @classmethod
-    def of_type(cls, name: str, type_: str, bus: str, ohm: float) -> FaultSpec:
+    def of_type(
+        cls, name: str, type_: str, bus: str, ohm: float, line: str | None = None, at: float = 0.5
+    ) -> FaultSpec:
         """Return a fault by its type as engineers write it: `ag`, `bc`, `bcg`, `abc`."""
         kind = type_.lower()
         phases = tuple(sorted({"abc".index(letter) + 1 for letter in kind if letter in "abc"}))
@@ -183,12 +189,17 @@ class FaultSpec:
             raise GridError(
                 f"fault {name}: expected a type such as ag, bc, bcg or abc, got {type_!r}"
             )
-        return cls(name.lower(), bus.lower(), phases, "g" in kind, ohm)
+        return cls(name.lower(), bus.lower(), phases, "g" in kind, ohm, line, at)
 
     @property
     def type(self) -> str:
         """The type as engineers write it."""
         return "".join("abc"[phase - 1] for phase in self.phases) + "g" * self.ground
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words."""
+        return self.bus if self.line is None else f"{self.at:.0%} of {self.line}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from .cut_lines import line_of
 from .dss_errors import user_errors
 from .protocol import BusData, Circuit, FaultSpec, GridError, ImpedanceSpec
 
@@ -20,23 +21,14 @@ class Shunts:
         self._faults: set[str] = set()
         self._impedances: set[str] = set()
 
-    def apply_fault(self, circuit: Circuit, fault: FaultSpec) -> None:
+    def apply_fault(self, fault: FaultSpec, bus: str) -> None:
         """Put a short circuit on a bus, or change the one of that name."""
-        bus = _bus(circuit, f"fault {fault.name}", fault.bus)
-        missing = set(fault.phases) - set(bus.phases)
-        if missing or not fault.phases or (len(fault.phases) == 1 and not fault.ground):
-            raise GridError(
-                f"fault {fault.name}: expected phases of bus {fault.bus} ({bus.phases}), "
-                f"one with ground or several; got {fault.phases}"
-            )
-        if not 1e-6 <= fault.ohm <= 1e6:
-            raise GridError(f"fault {fault.name}: expected 1e-6 to 1e6 ohm, got {fault.ohm}")
         first, second = _fault_nodes(fault)
         verb = "Edit" if fault.name in self._faults else "New"
         with user_errors(f"fault {fault.name}"):
             self._command(
-                f"{verb} Fault.{fault.name} phases={len(first)} bus1={_join(fault.bus, first)}"
-                f" bus2={_join(fault.bus, second)} r={fault.ohm:g} enabled=yes"
+                f"{verb} Fault.{fault.name} phases={len(first)} bus1={_join(bus, first)}"
+                f" bus2={_join(bus, second)} r={fault.ohm:g} enabled=yes"
             )
         self._faults.add(fault.name)
 
@@ -65,6 +57,25 @@ class Shunts:
         """Take an impedance away; one that is not there is no error."""
         if name in self._impedances:
             self._command(f"Load.impedance_{name}.enabled=no")
+
+
+def check_fault(circuit: Circuit, fault: FaultSpec) -> None:
+    """GridError if a fault cannot be where it is said to be."""
+    if fault.line is None:
+        what, there = f"bus {fault.bus}", _bus(circuit, f"fault {fault.name}", fault.bus).phases
+    else:
+        line = line_of(circuit, fault.line)
+        what, there = line.name, line.phases
+    missing = set(fault.phases) - set(there)
+    if missing or not fault.phases or (len(fault.phases) == 1 and not fault.ground):
+        raise GridError(
+            f"fault {fault.name}: expected phases of {what} ({there}), "
+            f"one with ground or several; got {fault.phases}"
+        )
+    if not 1e-6 <= fault.ohm <= 1e6:
+        raise GridError(f"fault {fault.name}: expected 1e-6 to 1e6 ohm, got {fault.ohm}")
+    if not 0 <= fault.at <= 1:
+        raise GridError(f"fault {fault.name}: expected 'at' from 0 to 1, got {fault.at:g}")
 
 
 def _bus(circuit: Circuit, what: str, name: str) -> BusData:

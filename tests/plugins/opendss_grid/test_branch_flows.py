@@ -43,7 +43,7 @@ def check_against_solver(engine: OpenDssEngine) -> None:
     """Hold the flows of a solution against those that the solver itself works out."""
     solution = engine.solve()
     assert solution.converged
-    own_va = engine._flows.read(solution.volts, None)
+    own_va = engine._reader._flows.read(solution.volts, None)
     element_va = solution.element_w + 1j * solution.element_var
     np.testing.assert_allclose(element_va, own_va.element_va, atol=0.01)
     np.testing.assert_allclose(solution.source_va, own_va.head_va, atol=0.01)

@@ -258,3 +258,20 @@ def test_a_device_is_counted_and_rests_between_two_set_points(action: str, relea
     assert bench("house", "car", release)["operations"] == 1
     bench.wait(seconds=40)
     assert bench("house", "car", action, power_w=2000)["operations"] == 2
+
+
+def test_a_fault_may_be_anywhere_along_a_line_and_outlives_a_restart() -> None:
+    bench = Bench()
+    answer = bench("fault", "tree", "apply", type="ag", line="650_632", at=0.25, ohm=0.5)
+    assert 0.1 < answer["voltages_pu"][1] < 1.05
+    (left,) = bench.sim.network.deviations
+    assert left.text == "fault tree: ag at 25% of line.650_632 with 0.5 ohm"
+    again = Bench()
+    assert again.sim.network.restore(bench.sim.network.snapshot()) == []
+    again.wait(seconds=1)
+    assert again.pu("632.1") == pytest.approx(bench.pu("632.1"), abs=1e-4)
+    bench("fault", "tree", "clear")
+    assert bench.pu("632.1") > 1.0
+    for place in ({}, {"bus": "671", "line": "650_632"}):
+        with pytest.raises(GridError, match="expected either 'bus', or 'line' and 'at'"):
+            bench("fault", "tree", "apply", type="ag", **place)
