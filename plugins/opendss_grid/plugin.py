@@ -28,8 +28,8 @@ from .engine import OpenDssEngine
 from .feeder_check import check_grid
 from .network import Deviation
 from .network_messages import fuse_alarm, network_state
-from .order_arguments import Order, Verify
-from .orders import NAMED, SINGLE, carry_out
+from .order_arguments import Order
+from .orders import NAMED, SINGLE, carry_out_all
 from .protocol import GridError
 from .simulation import Simulation, StepResult
 from .step_messages import StepMessages, StepReport
@@ -254,23 +254,11 @@ class OpenDssGrid(Plugin[GridConfig]):
 
     def _carry_out(
         self, orders: Sequence[Order]
-    ) -> tuple[StepReport | None, list[Mapping[str, Any] | Exception]]:
-        """Solve at once, but let no time pass: meters go on counting with the next step.
-
-        Returns an answer or what was wrong for each order.
-        """
-        simulation = self._simulation
-        done: list[Verify | Exception] = []
-        for order in orders:
-            try:
-                done.append(carry_out(simulation, order))
-            except GridError as error:
-                done.append(error)
-        if all(isinstance(verify, Exception) for verify in done):
-            return None, [error for error in done if isinstance(error, Exception)]
-        result = simulation.step(orders[0].at, simulation.time)
-        report = self._messages.report(orders[0].at, result, measured=False)
-        return report, [_verified(verify, simulation, result) for verify in done]
+    ) -> tuple[StepReport | None, Sequence[Mapping[str, Any] | Exception]]:
+        result, outcomes = carry_out_all(self._simulation, orders)
+        if result is None:
+            return None, outcomes
+        return self._messages.report(orders[0].at, result, measured=False), outcomes
 
     async def _answer_topology(self, _: Any) -> Mapping[str, Any]:
         return self._topology
@@ -304,19 +292,6 @@ class OpenDssGrid(Plugin[GridConfig]):
             "losses_kw": round(solution.losses_va.real / 1000, 1),
             **{f"tap_{name}": tap for name, tap in solution.taps.items()},
         }
-
-
-def _verified(
-    verify: Verify | Exception, simulation: Simulation, result: StepResult
-) -> Mapping[str, Any] | Exception:
-    if isinstance(verify, Exception):
-        return verify
-    if not result.solution.converged:
-        return {"problem": result.solution.problem}
-    try:
-        return verify(simulation, result)
-    except GridError as error:
-        return error
 
 
 @hookimpl
