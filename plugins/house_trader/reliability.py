@@ -14,6 +14,8 @@ from collections import deque
 CASES = 192
 #: What is relied on at most while fewer cases are known than the confidence asks for.
 AT_FIRST = 0.8
+#: One tenth of ten cases is one case, whatever binary fractions make of it.
+ROUNDING = 1e-9
 
 
 class Reliability:
@@ -37,7 +39,7 @@ class Reliability:
     def share(self) -> float:
         """The part of a forecast that may be relied on, 0 to 1."""
         # One more than there are: the case to come is as likely as any to be the worst.
-        rank = int((len(self._sorted) + 1) * self._doubt)
+        rank = int((len(self._sorted) + 1) * self._doubt + ROUNDING)
         if rank == 0:
             return min([AT_FIRST, *self._sorted[:1]])
         return self._sorted[rank - 1]

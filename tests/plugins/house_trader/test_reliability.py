@@ -21,6 +21,13 @@ def test_at_first_a_fixed_part_is_relied_on(confidence: float):
     assert after([], confidence) == AT_FIRST
 
 
+def test_nine_cases_are_enough_to_be_right_nine_times_out_of_ten():
+    assert after([0.95] * 8, 0.9) == AT_FIRST
+    assert after([0.95] * 9, 0.9) == 0.95
+    assert after([0.5] + [0.95] * 18, 0.9) == 0.95
+    assert after([0.5] + [0.95] * 17, 0.9) == 0.5
+
+
 @given(CAME, CONFIDENCE)
 def test_what_is_relied_on_came_as_often_as_is_asked_for(came: list[float], confidence: float):
     share = after(came, confidence)
