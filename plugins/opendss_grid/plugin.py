@@ -120,7 +120,8 @@ class OpenDssGrid(Plugin[GridConfig]):
         for misfit in self._misfits:
             ctx.log.warning("left out of what was saved: %s", misfit)
         for point in self._simulation.set_points.held:
-            ctx.log.warning("as it was left: %s", point.text)
+            release = f"hub send house/{point.house} release_{point.kind}"
+            ctx.log.warning("as it was left: %s; '%s' lets go", point.text, release)
         left = network_state(ctx.name, self._simulation)["changed"]
         for entry in left:
             since = f" since {entry['since'][:16]}" if entry["since"] else ""
