@@ -19,6 +19,8 @@ _DEFINED = r"^\s*new\s+(?:object\s*=\s*)?[\"'(\[{{]?\s*{name}(?![\w.-])"
 _EDITED = re.compile(
     r"^\s*edit\s+(?:object\s*=\s*)?[\"'(\[{]?\s*(?P<element>[\w-]+\.[\w.-]+)", re.IGNORECASE
 )
+#: `DI_Plot` (or `DI_P`) without a window to plot in ends the whole process.
+_DEADLY = re.compile(r"^\s*di_p\w*", re.IGNORECASE)
 #: Files that name each other are followed no deeper.
 _DEEPEST = 20
 
@@ -27,6 +29,12 @@ def defined_at(feeder: Path, element: str) -> str | None:
     """Return `file:line` of the `New` of an element such as `load.a`; None if it is not found."""
     wanted = re.compile(_DEFINED.format(name=re.escape(element)), re.IGNORECASE)
     found = (f"{file}:{number}" for file, number, line in _lines(feeder, 0) if wanted.match(line))
+    return next(found, None)
+
+
+def deadly(feeder: Path) -> str | None:
+    """Return `file:line` of a command that OpenDSS does not survive; None if there is none."""
+    found = (f"{file}:{number}" for file, number, line in _lines(feeder, 0) if _DEADLY.match(line))
     return next(found, None)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import circuit_reader
-from .circuit_source import defined_at, edited
+from .circuit_source import deadly, defined_at, edited
 from .cut_lines import CutLines
 from .dss_errors import CONTROL_ITERATIONS_EXCEEDED, one_line, user_errors
 from .load_batch import LoadBatch
@@ -75,6 +75,8 @@ class OpenDssEngine:
         """Read a feeder file and solve it once with its own controls."""
         if not path.is_file():
             raise GridError(f"{path}: no such file; expected an OpenDSS circuit")
+        if (where := deadly(path)) is not None:
+            raise GridError(f"{where}: DI_Plot needs OpenDSS's own window; leave it out")
         with user_errors(path):
             self._text("ClearAll")
             self._text(f'Compile "{path.resolve()}"')

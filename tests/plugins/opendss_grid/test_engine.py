@@ -285,6 +285,15 @@ def test_a_mistake_in_a_redirected_file_names_that_file(tmp_path: Path) -> None:
         OpenDssEngine().compile(tmp_path / "feeder.dss")
 
 
+def test_a_command_that_would_end_the_hub_is_refused(tmp_path: Path) -> None:
+    # Without the refusal this test ends the interpreter.
+    (tmp_path / "reports.dss").write_text("! plots\n  di_plot\n")
+    circuit = tmp_path / "circuit.dss"
+    circuit.write_text("Clear\nNew Circuit.c\n! DI_Plot\nRedirect reports.dss\n")
+    with pytest.raises(GridError, match=r"reports\.dss:2: DI_Plot needs OpenDSS's own window"):
+        OpenDssEngine().compile(circuit)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(GridError, match="no such file"):
         OpenDssEngine().compile(tmp_path / "none.dss")
