@@ -75,8 +75,8 @@ class OpenDssEngine:
         """Read a feeder file and solve it once with its own controls."""
         if not path.is_file():
             raise GridError(f"{path}: no such file; expected an OpenDSS circuit")
-        if (where := deadly(path)) is not None:
-            raise GridError(f"{where}: DI_Plot needs OpenDSS's own window; leave it out")
+        if (command := deadly(path)) is not None:
+            raise GridError(f"{command}: DI_Plot needs OpenDSS's own window; leave it out")
         with user_errors(path):
             self._text("ClearAll")
             self._text(f'Compile "{path.resolve()}"')
