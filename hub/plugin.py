@@ -222,7 +222,10 @@ class Context(ABC):
 
     @abstractmethod
     async def run_blocking(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a blocking function on this plugin's own single thread, calls in order."""
+        """Run a blocking function on this plugin's own single thread, calls in order.
+
+        In virtual time it runs on the hub's thread: nothing else could go on meanwhile.
+        """
 
     @asynccontextmanager
     async def outside(self) -> AsyncIterator[None]:
