@@ -16,7 +16,7 @@ from itertools import product
 from typing import NamedTuple
 
 from .history import History, Stretch
-from .reliability import AT_FIRST, Reliability
+from .reliability import AT_FIRST, CASES, Reliability
 
 DAY_H = 24.0
 #: The day is known by quarters of an hour, in the mean over an hour: a single quarter is chance.
@@ -103,7 +103,7 @@ class Outlook:
         }
         self._last: Stretch | None = None
         self._before: Stretch | None = None
-        self._open: deque[_Open] = deque()
+        self._open: deque[_Open] = deque(maxlen=CASES)
 
     def note(self, at_s: float, net_wh: float) -> None:
         """Take in a reading of the counters, import less export, and learn from it."""
@@ -126,7 +126,9 @@ class Outlook:
         self._history.interrupt(commanded_wh)
 
     def ahead(self, start_s: float, end_s: float) -> Expectation | None:
-        """What to expect of a window to come; None as long as nothing was seen of the house."""
+        """What to expect of a window to come, to be judged when it has come; None as long as
+        nothing was seen of the house.
+        """
         last = self._last
         if last is None:
             return None
