@@ -6,10 +6,10 @@ Every function takes the connection that `Ledger.run` gives it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from .deliveries import Delivery, Edge
@@ -135,14 +135,8 @@ def remember_blocks(connection: Connection, chain: int, seen: Sequence[Head]) ->
     """Note hashes of blocks and forget those too old to matter."""
     if not seen:
         return
-    statement = sqlite.insert(blocks).values(
-        [{"chain": chain, "number": head.number, "hash": head.hash} for head in seen]
-    )
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["chain", "number"], set_={"hash": statement.excluded.hash}
-        )
-    )
+    rows = [{"chain": chain, "number": head.number, "hash": head.hash} for head in seen]
+    _put(connection, blocks, rows)
     # The first block of all stays: if even that is gone, it is another chain.
     first = select(chains.c.first_block).where(chains.c.id == chain).scalar_subquery()
     newest = max(head.number for head in seen)
@@ -183,17 +177,16 @@ def roll_back(connection: Connection, chain: int, to: Head) -> list[Entry]:
 
 def save_deliveries(connection: Connection, chain: int, changed: Iterable[Delivery]) -> None:
     """Write deliveries as they are now."""
-    for delivery in changed:
-        values = {
-            "start_ms": delivery.start_ms, "end_ms": delivery.end_ms, "state": delivery.state,
+    rows = [
+        {
+            "chain": chain, "trade_id": str(delivery.trade_id), "start_ms": delivery.start_ms,
+            "end_ms": delivery.end_ms, "state": delivery.state,
             "delivered_wh": delivery.delivered_wh, "received_wh": delivery.received_wh,
             "reason": delivery.reason,
-        }  # fmt: skip
-        key = {"chain": chain, "trade_id": str(delivery.trade_id)}
-        statement = sqlite.insert(deliveries).values(key | values)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["chain", "trade_id"], set_=values)
-        )
+        }
+        for delivery in changed
+    ]  # fmt: skip
+    _put(connection, deliveries, rows)
 
 
 class DeliveryRow(NamedTuple):
@@ -256,19 +249,32 @@ def load_edges(connection: Connection, chain: int, since_ms: int) -> list[Edge]:
 
 def save_last_readings(connection: Connection, chain: int, found: Iterable[Edge]) -> None:
     """Keep what meters read last, in place of what they read before."""
-    for reading in found:
-        values = {
-            "at_ms": reading.at_ms, "import_mwh": reading.counters.import_mwh,
-            "export_mwh": reading.counters.export_mwh,
-        }  # fmt: skip
-        key = {"chain": chain, "device": reading.device}
-        statement = sqlite.insert(last_readings).values(key | values)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["chain", "device"], set_=values)
-        )
+    rows = [
+        {
+            "chain": chain, "device": reading.device, "at_ms": reading.at_ms,
+            "import_mwh": reading.counters.import_mwh, "export_mwh": reading.counters.export_mwh,
+        }
+        for reading in found
+    ]  # fmt: skip
+    _put(connection, last_readings, rows)
 
 
 def load_last_readings(connection: Connection, chain: int) -> list[Edge]:
     """What meters read last before the hub was away."""
     rows = connection.execute(select(last_readings).where(last_readings.c.chain == chain))
     return [Edge(r.device, r.at_ms, Counters(r.import_mwh, r.export_mwh)) for r in rows]
+
+
+def _put(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write rows, each in place of the one with the same key; one statement serves them all."""
+    if not rows:
+        return
+    statement = sqlite.insert(table)
+    figures = [column for column in table.c if not column.primary_key]
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=table.primary_key.columns,
+            set_={column.name: statement.excluded[column.name] for column in figures},
+        ),
+        rows,
+    )
