@@ -9,17 +9,18 @@ tolerance and the same loads, which all change a little from step to step.
     python benchmarks/grid_step.py              # 13 buses, and copies of them: thousands of nodes
     python benchmarks/grid_step.py --seconds 1 --copies 30
 
-Rates are by the wall; the CPU time of a step (all threads) stands beside them, because it hardly
-changes on a busy machine, where every change of thread waits for its turn. `batch` is the bare
-engine with the hub's own way of setting loads in one call of the C interface, which
-OpenDSSDirect.py has no name for. A task of the loop notes how late it is woken while the hub steps
+The sides take turns of a second, and a ratio is the median over the rounds. Rates are by the wall;
+the CPU time of a step (all threads) stands beside them, because it hardly changes on a busy
+machine, where every change of thread waits for its turn. `batch` is the bare engine with the hub's
+own way of setting loads in one call of the C interface, which OpenDSSDirect.py has no name for. A
+task of the loop notes how late it is woken while the hub steps
 (`late`). Beside it stand two measures of the machine itself: the same while the bare engine works
 on its thread (`bare_late`), and a process that only sleeps while the hub steps (`stranger_late`).
 Prints a table and, last, one JSON line.
 
-Reached on two cores that 3 to 9 processes wanted: 1.0 to 1.3 of the bare engine at 3,803 nodes and
-0.6 to 1.0 of the batched one; 0.16 to 0.25 at 41 nodes, where the aim was 0.5. Where the CPU time
-of one of the hub's steps at 41 nodes goes, in us, with a bare step at 80:
+Reached on two cores with nothing else to do: 1.17 of the bare engine at 3,803 nodes and 0.66 of the
+batched one; 0.19 at 41 nodes, where the aim was 0.5. Where the CPU time of one of the hub's steps
+at 41 nodes goes, in us, with a bare step at 80:
 
     setting the loads               13   two calls for all of them
     power flow                      22   as in the bare step
@@ -39,9 +40,10 @@ power flow leave Python to others.
 
 The solver's C calls let go of Python, so the loop runs while it works. What the engine's thread
 does in Python and numpy takes 1.2 ms of a large step, publishing 0.3 ms of the loop: that is the
-hub's own share of the lateness. The rest is the machine's: with two other programs at work the loop
-was late by 4.3 ms at the 99th percentile and by 5.1 at most, beside the bare engine by 4.0 and 6.6,
-and the process that only sleeps by 2.5 and 3.6. With more at work all three grow alike.
+hub's own share of the lateness. In the large run the loop was late by 0.5 ms as a rule, by 1.9 at
+the 99th percentile and by 5.3 at most; beside the bare engine by 1.6 and 4.7, and the process that
+only sleeps by 0.7 and 4.4. With two other programs at work these were 4.3 and 5.1, 4.0 and 6.6, 2.5
+and 3.6: it is then the machine that is late.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -165,7 +168,7 @@ def bare_step(feeder: Path, *, batched: bool) -> tuple[Callable[[], Any], int]:
 
 @dataclass
 class Pace:
-    """Steps of one side, over all rounds."""
+    """Steps of one side in one round."""
 
     steps: int = 0
     wall_s: float = 0.0
@@ -182,7 +185,9 @@ class Pace:
 
 async def measure(feeder: Path, seconds: float, rounds: int) -> dict[str, float]:
     """Return the pace of both, measured in turns, and how late the loop was woken."""
-    bare, batched, full = Pace(), Pace(), Pace()
+    bare: list[Pace] = []
+    batched: list[Pace] = []
+    full: list[Pace] = []
     late: list[float] = []
     late_beside_bare: list[float] = []
     late_elsewhere: list[float] = []
@@ -201,12 +206,13 @@ async def measure(feeder: Path, seconds: float, rounds: int) -> dict[str, float]
             plugin._simulation.time = origin
             for _ in range(rounds):
                 watcher = asyncio.create_task(lateness(late_beside_bare))
-                await loop.run_in_executor(thread, run_bare, step, seconds, bare)
+                bare.append(await loop.run_in_executor(thread, run_bare, step, seconds))
                 watcher.cancel()
-                await loop.run_in_executor(thread, run_bare, batch_step, seconds, batched)
+                pace = await loop.run_in_executor(thread, run_bare, batch_step, seconds)
+                batched.append(pace)
                 watcher = asyncio.create_task(lateness(late))
                 stranger = await start_stranger(seconds)
-                await run_full(plugin._step, seconds, full)
+                full.append(await run_full(plugin._step, seconds))
                 watcher.cancel()
                 said, _ = await stranger.communicate()
                 late_elsewhere += json.loads(said)
@@ -214,14 +220,14 @@ async def measure(feeder: Path, seconds: float, rounds: int) -> dict[str, float]
         noted.sort()
     return {
         "nodes": nodes,
-        "bare_steps_per_s": round(bare.per_s, 1),
-        "batch_steps_per_s": round(batched.per_s, 1),
-        "hub_steps_per_s": round(full.per_s, 1),
-        "ratio": round(full.per_s / bare.per_s, 3),
-        "ratio_to_batch": round(full.per_s / batched.per_s, 3),
-        "bare_cpu_us": round(bare.cpu_us, 1),
-        "hub_cpu_us": round(full.cpu_us, 1),
-        "cpu_ratio": round(bare.cpu_us / full.cpu_us, 3),
+        "bare_steps_per_s": round(median(p.per_s for p in bare), 1),
+        "batch_steps_per_s": round(median(p.per_s for p in batched), 1),
+        "hub_steps_per_s": round(median(p.per_s for p in full), 1),
+        "ratio": round(ratio(full, bare, "per_s"), 3),
+        "ratio_to_batch": round(ratio(full, batched, "per_s"), 3),
+        "bare_cpu_us": round(median(p.cpu_us for p in bare), 1),
+        "hub_cpu_us": round(median(p.cpu_us for p in full), 1),
+        "cpu_ratio": round(ratio(bare, full, "cpu_us"), 3),
         "late_p50_ms": round(1000 * late[len(late) // 2], 2),
         "late_p99_ms": round(1000 * late[int(len(late) * 0.99)], 2),
         "late_max_ms": round(1000 * late[-1], 2),
@@ -232,24 +238,32 @@ async def measure(feeder: Path, seconds: float, rounds: int) -> dict[str, float]
     }
 
 
-def run_bare(step: Callable[[], Any], seconds: float, pace: Pace) -> None:
+def ratio(these: list[Pace], those: list[Pace], figure: str) -> float:
+    """Return the median ratio of the rounds: the machine's own pace differs from round to round."""
+    pairs = zip(these, those, strict=True)
+    return median(getattr(this, figure) / getattr(that, figure) for this, that in pairs)
+
+
+def run_bare(step: Callable[[], Any], seconds: float) -> Pace:
     """Call a plain function for some seconds."""
-    wall, cpu = time.perf_counter(), time.process_time()
+    pace, wall, cpu = Pace(), time.perf_counter(), time.process_time()
     while time.perf_counter() - wall < seconds:
         step()
         pace.steps += 1
-    pace.wall_s += time.perf_counter() - wall
-    pace.cpu_s += time.process_time() - cpu
+    pace.wall_s = time.perf_counter() - wall
+    pace.cpu_s = time.process_time() - cpu
+    return pace
 
 
-async def run_full(step: Callable[[], Any], seconds: float, pace: Pace) -> None:
+async def run_full(step: Callable[[], Any], seconds: float) -> Pace:
     """Call an async function for some seconds."""
-    wall, cpu = time.perf_counter(), time.process_time()
+    pace, wall, cpu = Pace(), time.perf_counter(), time.process_time()
     while time.perf_counter() - wall < seconds:
         await step()
         pace.steps += 1
-    pace.wall_s += time.perf_counter() - wall
-    pace.cpu_s += time.process_time() - cpu
+    pace.wall_s = time.perf_counter() - wall
+    pace.cpu_s = time.process_time() - cpu
+    return pace
 
 
 #: A process that does nothing but sleep, and notes as `lateness` does how late it is woken.
@@ -281,8 +295,8 @@ async def lateness(late: list[float], period_s: float = 0.005) -> None:
 def main() -> None:
     """Measure a small and a large feeder and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=2.0, help="per side and round")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.0, help="per side and round")
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--copies", type=int, default=100, help="13-node feeders in the large one")
     options = parser.parse_args()
     results = {}

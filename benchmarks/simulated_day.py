@@ -12,30 +12,34 @@ that memory is its own, too.
 Anchor: gsy-e, a simulator of the same kind, takes 14.6 s, 113 s and an estimated 850 s for 12, 100
 and 1,000 houses at 60 s ticks, without meters and without any power flow. With `--profile` a table
 says where the time of the loop goes; profiling itself about doubles it. Prints a table and, last,
-one JSON line.
+one JSON line. `machine_s` is what two million turns of a plain Python loop take before and after a
+run: shared machines differ by a factor of three from minute to minute, and the table with them.
 
-Reached on two cores, of which another program kept one busy; "before" is the hub of the day before,
-measured in the same minute:
+Reached on two cores with nothing else to do (the largest in a slow hour of the machine):
 
-    houses   wall s   CPU s   of it the loop   memory     before: wall s   CPU s
-        12      7.6     6.4            4.3     116 MiB              18.1    15.4
-       100     29.6    26.3           18.6     134 MiB
-     1,000    318     260            194       297 MiB    two other programs at work
+    houses   market   wall s   CPU s   of it the loop   machine_s   memory
+        12     twin      7.9     7.7              6.3        0.11   120 MiB
+       100     twin     23.2    22.6             19.0        0.10   139 MiB
+     1,000     twin    218     215              182             -   399 MiB
+        12    chain     95      82               70          0.20   146 MiB
 
-A day of 1,000 houses is 11.5 million readings in 1.4 million payloads that are written and read.
+Side by side in one minute, this hub and the one of two days before took 5.3 and 10.7 s for 12
+houses, 24.2 and 34.9 s for 100. A day of 1,000 houses is 11.5 million readings in 1.4 million payloads
+that are written and read, and 13,000 trades.
 
 Where the loop's time goes (percent, profiled):
 
     houses                         12  100
-    reading payloads               15   26   smart_meter_mqtt
-    history                         8   10   recorder; SQLite itself is on a thread of its own
-    watching for faults             7    9   fault_detector
-    writing payloads                6    9   simulated_meters
-    market and traders              8   10   chain_auction, house_trader
-    voltages for the taps           4    5   tap_controller, hub/last.py
-    report and fingerprint          3    4   hub/simulate.py
-    the hub's own carrying         12   13   bus, link, subscriptions, scheduler, worker
-    asyncio                        20    7
+    reading payloads               12   20   smart_meter_mqtt
+    writing payloads                6   10   simulated_meters
+    market and traders             11   17   chain_auction, house_trader
+    feeder and its houses          20    8   opendss_grid, opendssdirect
+    history                         5    6   recorder; SQLite itself is on a thread of its own
+    watching for faults             3    3   fault_detector
+    voltages for the taps           4    4   tap_controller, hub/last.py
+    report and fingerprint          4    4   hub/simulate.py
+    the hub's own carrying         11    9   bus, link, subscriptions, scheduler
+    asyncio                        12    8
 """
 
 from __future__ import annotations
@@ -49,6 +53,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 from collections import Counter
 from pathlib import Path
 
@@ -163,6 +168,17 @@ def part_of(file: str) -> str | None:
     return "asyncio" if "asyncio" in parts or "selectors.py" in file else None
 
 
+def machine_s() -> float:
+    """Return what a fixed piece of Python takes just now: tells figures of two machines apart."""
+
+    def turns() -> None:
+        total = 0
+        for number in range(2_000_000):
+            total += number & 7
+
+    return min(timeit.repeat(turns, number=1, repeat=5))
+
+
 def main() -> None:
     """Run every size and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -183,9 +199,12 @@ def main() -> None:
         command = [sys.executable, __file__, "--one", "--houses", str(count)]
         command += ["--market", options.market]
         command += ["--hours", str(options.hours), *(["--profile"] * options.profile)]
+        before_s = machine_s()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        results.append(json.loads(done.stdout.splitlines()[-1]))
-    heads = ("houses", "market", "hours", "wall_s", "cpu_s", "loop_cpu_s", "memory_mib")
+        machine = round((before_s + machine_s()) / 2, 3)
+        results.append({**json.loads(done.stdout.splitlines()[-1]), "machine_s": machine})
+    heads = ("houses", "market", "hours", "wall_s", "cpu_s", "loop_cpu_s", "machine_s")
+    heads += ("memory_mib",)
     heads += ("power_flows", "readings", "orders", "trades", "settled", "lowest_pu", "highest_pu")
     print("".join(f"{head:>12}" for head in heads))
     for row in results:
