@@ -24,8 +24,8 @@ Reached on two cores with nothing else to do (the largest in a slow hour of the 
         12    chain     95      82               70          0.20   146 MiB
 
 Side by side in one minute, this hub and the one of two days before took 5.3 and 10.7 s for 12
-houses, 24.2 and 34.9 s for 100. A day of 1,000 houses is 11.5 million readings in 1.4 million payloads
-that are written and read, and 13,000 trades.
+houses, 24.2 and 34.9 s for 100. A day of 1,000 houses is 11.5 million readings in 1.4 million
+payloads that are written and read, and 13,000 trades.
 
 Where the loop's time goes (percent, profiled):
 
