@@ -18,8 +18,10 @@ WIRING_NAMES = ("plugin.py", "*_plugin.py", "configuration.py")
 # Wiring under other names, and why it is not in one of those files.
 WIRING: dict[str, str] = {
     "plugins/chain_auction/venue.py": "opens the twin or the chain with what the hub gives",
+    "plugins/house_trader/delivery.py": "commands the houses, and asks again when refused",
     "plugins/tap_controller/advisor.py": "asks the twin what the planner wants to know",
     "plugins/tap_controller/lookout.py": "turns the hub's readings into what is seen",
+    "plugins/tap_controller/voltage_alarm.py": "publishes the alarm, and keeps it in the ledger",
     "plugins/notifier/lanes.py": "one task per destination: waiting is what it does",
     "plugins/notifier/post.py": "keeps the outbox in the hub's ledger and runs the lanes",
     "plugins/opendss_grid/feeder_check.py": "the hub's offline check of a feeder",
