@@ -15,13 +15,13 @@ says where the time of the loop goes; profiling itself about doubles it. Prints 
 one JSON line. `machine_s` is what two million turns of a plain Python loop take before and after a
 run: shared machines differ by a factor of three from minute to minute, and the table with them.
 
-Reached on two cores with nothing else to do (the largest in a slow hour of the machine):
+Reached on two cores with nothing else to do:
 
     houses   market   wall s   CPU s   of it the loop   machine_s   memory
-        12     twin      7.9     7.7              6.3        0.11   120 MiB
-       100     twin     23.2    22.6             19.0        0.10   139 MiB
-     1,000     twin    218     215              182             -   399 MiB
-        12    chain     95      82               70          0.20   146 MiB
+        12     twin      7.0     6.8              5.7        0.09   121 MiB
+       100     twin     24.0    23.4             19.6        0.10   139 MiB
+     1,000     twin    180     175              149          0.10   400 MiB
+        12    chain     61      53               44          0.11   146 MiB
 
 Side by side in one minute, this hub and the one of two days before took 5.3 and 10.7 s for 12
 houses, 24.2 and 34.9 s for 100. A day of 1,000 houses is 11.5 million readings in 1.4 million
