@@ -4,7 +4,7 @@ from hub.bus import Last
 from hub.clock import Clock
 from hub.config_path import ConfigPath
 from hub.duration import Duration
-from hub.encoding import encode, plain
+from hub.encoding import encode, field_names, plain
 from hub.errors import ConfigProblemError, HubError, NotServed, Rejected, Unavailable
 from hub.grid_messages import (
     FeederState,
@@ -121,6 +121,7 @@ __all__ = [
     "WalletAddress",
     "Watcher",
     "encode",
+    "field_names",
     "hookimpl",
     "new_id",
     "plain",

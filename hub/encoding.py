@@ -38,7 +38,7 @@ def plain(value: Any) -> Any:
 
 def _structure(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in _field_names(type(value))}
+        return {name: plain(getattr(value, name)) for name in field_names(type(value))}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, set | frozenset):
@@ -51,6 +51,6 @@ def _structure(value: Any) -> Any:
 
 
 @cache
-def _field_names(kind: type) -> tuple[str, ...]:
+def field_names(kind: type) -> tuple[str, ...]:
     """Return the fields of a dataclass; `fields` looks for them anew each time."""
     return tuple(field.name for field in fields(kind))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from hub.api import (
     ScenarioStep,
     Severity,
     Telegram,
+    field_names,
     hookimpl,
     telegrams,
 )
@@ -256,16 +256,10 @@ def _summary(state: FeederState) -> Telegram:
 def _figures(message: Any) -> dict[str, Any]:
     """Return what a message says, and a command in it, by field; nothing is copied."""
     figures: dict[str, Any] = {}
-    for name in _field_names(message.__class__):
+    for name in field_names(message.__class__):
         value = getattr(message, name)
         figures[name] = _figures(value) if isinstance(value, Command) else value
     return figures
-
-
-@cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    """Return the fields of a dataclass; `fields` looks for them anew each time."""
-    return tuple(field.name for field in fields(kind))
 
 
 def _time(value: Any, default: datetime) -> datetime:
