@@ -1,7 +1,7 @@
 /** The market's contract: what the page asks of it and has it do. */
 
 import { Contract } from "/vendor/ethers.js";
-import { explain } from "./errors.js";
+import { Refusal, explain } from "./errors.js";
 
 const SCANNED_ORDERS = 500n;
 /** `OrderStatus.Closed` of the contract. */
@@ -69,20 +69,18 @@ export class MarketContract {
     // A quiet development chain makes no blocks, so its last one may be old.
     const now = Math.max(block.timestamp, Math.floor(Date.now() / 1000));
     const expiry = BigInt(now + Math.min(ttl, this.info.order_ttl_s - 60));
-    let works = false;
     /** @param {bigint} known the credit, wei; what the escrow takes beyond it is sent along */
     const send = (known) => {
       const value = escrow > known ? escrow - known : 0n;
-      return this._send(isBid ? "placeBid" : "placeAsk", [price, qty, expiry], { value }, () => {
-        works = true;
-        checked();
-      });
+      return this._send(isBid ? "placeBid" : "placeAsk", [price, qty, expiry], { value }, checked);
     };
     try {
       return await send(credit);
     } catch (refusal) {
-      // A hub that holds the same key may have spent or withdrawn credit since it was asked for.
-      const left = works ? credit : await this._contract.balanceOf(this.session.account).catch(() => credit);
+      // A hub that holds the same key may have spent or withdrawn credit since it was asked for, even
+      // after the trial: the wallet has the gas estimated, which is a second one.
+      if (!(refusal instanceof Refusal && refusal.byContract)) throw refusal;
+      const left = await this._contract.balanceOf(this.session.account).catch(() => credit);
       if (left >= credit) throw refusal;
       return send(left);
     }

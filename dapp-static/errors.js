@@ -43,12 +43,16 @@ const SENTENCES = {
   EnforcedPause: () => "The market is paused. Orders can be cancelled and credit withdrawn meanwhile.",
 };
 
-/** A refusal in words. `declined`: the person said no, which is no error. */
+/**
+ * A refusal in words. `declined`: the person said no, which is no error. `byContract`: the contract
+ * said no when it was asked beforehand, so nothing was sent.
+ */
 export class Refusal extends Error {
-  /** @param {string} message @param {boolean} [declined] */
-  constructor(message, declined = false) {
+  /** @param {string} message @param {boolean} [declined] @param {boolean} [byContract] */
+  constructor(message, declined = false, byContract = false) {
     super(message);
     this.declined = declined;
+    this.byContract = byContract;
   }
 }
 
@@ -68,7 +72,7 @@ export function explain(error, contract) {
     return new Refusal("The wallet already waits for your answer: open it.", true);
   }
   const known = decode(error, contract);
-  if (known) return new Refusal(known);
+  if (known) return new Refusal(known, false, true);
   if (code === "INSUFFICIENT_FUNDS")
     return new Refusal("The wallet does not hold enough ETH for the order and its fee.");
   if (code === "NETWORK_ERROR" || code === "TIMEOUT" || code === "SERVER_ERROR") {

@@ -101,8 +101,9 @@ async def test_a_transaction_survives_a_reload_and_an_order_can_be_cancelled(ope
     await expect(page.locator("#credit .total dd")).to_have_text("0 ETH")
 
 
+@pytest.mark.parametrize("after", ["balanceOf(address)", "placeBid(uint256,uint256,uint64)"])
 async def test_credit_that_goes_while_an_order_is_placed_is_paid_by_the_wallet(
-    open_dapp, site: HubSite
+    open_dapp, site: HubSite, after: str
 ):
     """As when the hub, which holds the same key, withdraws what a trade has given back."""
     page, _ = await open_dapp("house3")
@@ -115,18 +116,18 @@ async def test_credit_that_goes_while_an_order_is_placed_is_paid_by_the_wallet(
     contract = (await site.ask("market/info"))["contract"]
     account = (await addresses(site))["house3"]
     await page.evaluate(
-        """([to, from, balanceOf, accountOf, withdraw]) => {
+        """([to, from, after, accountOf, withdraw]) => {
           const withdrawAll = async (ask) => {
             const id = await ask("eth_call", [{to, data: accountOf}, "latest"]);
             await ask("eth_sendTransaction", [{from, to, data: withdraw + id.slice(2)}]);
           };
-          testWallet.meanwhile = [balanceOf, withdrawAll];
+          testWallet.meanwhile = [after, withdrawAll];
           document.querySelector("#place").click();
         }""",
         [
             contract,
             account,
-            _call_data("balanceOf(address)"),
+            _call_data(after),
             _call_data("accountOf(address)", account),
             _call_data("withdraw(uint256)"),
         ],
