@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -27,7 +27,7 @@ from hub.api import (
 )
 
 from . import outage, overvoltage, trade
-from .stage import Listener, ScenarioFailed, Stage
+from .stage import Listener, Point, ScenarioFailed, Stage
 
 Play = Callable[[Stage], Awaitable[None]]
 
@@ -56,14 +56,17 @@ class OvervoltageConfig(PluginConfig):
     seller: str = Field("solar_park", description="house whose sales raise the voltage")
     buyer: str = Field("works", description="house that buys")
     max_w: float = Field(800_000, gt=0, description="the most the seller can export, in W")
-    watched: str = Field("mill", description="house whose meter sees the highest voltage")
+    watched: str = Field("mill", description="house whose voltage the sale raises the most")
     phase: str = Field("", pattern="^[abc]?$", description="its phase, if it has several")
     start_taps: dict[str, int] = Field(
         default_factory=dict, description="tap positions to begin with, by regulator"
     )
     limit_pu: float = Field(1.05, gt=1, lt=1.2, description="the upper limit of the voltage")
+    low_pu: float = Field(0.95, gt=0.5, lt=1, description="the lower limit of the voltage")
     high_pu: float = Field(1.056, gt=1, lt=1.2, description="the voltage that the sale brings")
-    safe_pu: float = Field(1.02, gt=0.9, lt=1.1, description="the voltage that is wanted after")
+    safe_pu: float = Field(
+        1.02, gt=0.9, lt=1.1, description="what no meter's voltage is above in the end"
+    )
 
 
 class Config(PluginConfig):
@@ -202,17 +205,30 @@ class HubStage(Stage):
         self._known(house)
         return self._ctx.houses[house].device(house)
 
-    def nominal_v(self, house: str) -> float:
-        self._known(house)
-        return self._ctx.houses[house].nominal_v
+    async def points(self, twin: str) -> Sequence[Point]:
+        topology = await self.ask(f"twin/{twin}/topology")
+        points = []
+        for entry in topology["houses"]:
+            house_id, device, several = entry["id"], entry["device"], len(entry["phases"]) > 1
+            for phase in entry["phases"]:
+                letter = "abc"[phase - 1]
+                points.append(
+                    Point(
+                        house=house_id,
+                        phase=letter if several else "",
+                        label=self.name(house_id) + (f" phase {letter.upper()}" if several else ""),
+                        topic=f"reading/{device}/voltage" + (f"_{letter}" if several else ""),
+                        node=f"{entry['bus']}.{phase}",
+                        nominal_v=self._ctx.houses[house_id].nominal_v,
+                    )
+                )
+        return points
 
-    def node(self, house: str, phase: str) -> str:
-        self._known(house)
-        bus = self._ctx.houses[house].bus
-        if bus is None:
-            raise ScenarioFailed(f"the house {house!r} has no bus in hub.yaml")
-        name, *phases = bus.split(".")
-        return f"{name}.{'abc'.index(phase) + 1 if phase else phases[0]}"
+    def voltage_pu(self, point: Point, since: datetime) -> float | None:
+        last = self._ctx.last(point.topic)
+        if last is None or last.message.at < since:
+            return None
+        return float(last.message.value) / point.nominal_v
 
     async def solve(self, twin: str, power_w: Mapping[str, float]) -> Mapping[str, float]:
         question = PowerFlowQuestion((PowerFlowCase(power_w=power_w),))

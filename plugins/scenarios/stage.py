@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 
 class ScenarioFailed(Exception):
     """A step did not come out as it should; the text says which and how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A voltage that a meter tells: on which topic, and of which node of the circuit, as `675.2`.
+
+    `phase` is empty at a meter of one phase; `nominal_v` is phase to neutral.
+    """
+
+    house: str
+    phase: str
+    label: str
+    topic: str
+    node: str
+    nominal_v: float
 
 
 class Listener(Protocol):
@@ -39,10 +55,12 @@ class Stage(Protocol):
         """Return the device name of its meter."""
         ...
 
-    def nominal_v(self, house: str) -> float: ...
+    async def points(self, twin: str) -> Sequence[Point]:
+        """Return all voltages of the feeder's meters, as a twin knows where they are."""
+        ...
 
-    def node(self, house: str, phase: str) -> str:
-        """Return the node of the circuit that a house's meter is at, such as `675.2`."""
+    def voltage_pu(self, point: Point, since: datetime) -> float | None:
+        """Return |V| in pu as the meter last told it; None if it has not since then."""
         ...
 
     async def solve(self, twin: str, power_w: Mapping[str, float]) -> Mapping[str, float]:

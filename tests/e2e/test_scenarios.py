@@ -80,8 +80,8 @@ def test_all_scenarios_pass_on_the_default_microgrid(hub_file: Path):
     sellers = r"House 2 or House 3|House 3 or House 2"
     offer = rf"You can buy backup power from ({sellers}) on our trading platform: http"
     assert re.search(offer, told), told
-    high, low = (
-        float(pu) for pu in re.findall(r"the voltage is (?:back at )?(1\.\d+) p\.u\.", told)
-    )
-    assert high == pytest.approx(1.056, abs=0.003)
-    assert low == pytest.approx(1.016, abs=0.004)
+    (high,) = re.findall(r"Mill has (1\.\d+) p\.u\.\n", told)
+    (highest,) = re.findall(r"the voltage is back at (1\.\d+) p\.u\. at the most", told)
+    assert float(high) == pytest.approx(1.056, abs=0.003)
+    # The agent aims below 1.0165, in steps of up to 0.0066; neighbours go on trading meanwhile.
+    assert 1.0165 - 0.0066 < float(highest) <= 1.02
