@@ -28,7 +28,9 @@ def unproven(book: Book, trade: BookTrade, reason: str) -> str:
     """Return why a trade cannot be settled, when it expires, and what that costs whom."""
     deposit_wei = book.orders[trade.ask_id].escrow_wei(trade.qty_wh)
     lost_wei = min(deposit_wei, trade.price_wei_per_kwh * trade.qty_wh // 1000)
-    when = f" at {moment(trade.deadline):%H:%M:%S} UTC" if trade.deadline is not None else ""
+    when = (
+        f" at {moment(trade.deadline):%Y-%m-%d %H:%M:%S} UTC" if trade.deadline is not None else ""
+    )
     return (
         f"{reason}. It expires{when}: the seller loses its deposit of {coin(lost_wei)} to the "
         f"buyer, who gets the payment back"

@@ -322,7 +322,7 @@ async def test_a_window_that_nothing_proves_says_when_it_expires_and_what_that_c
     assert "the trade House2 → House1, 1 kWh, round 1 cannot be settled: " in caplog.text
     deadline = datetime.fromtimestamp(matched.deadline or 0, UTC)
     told = (
-        f"It expires at {deadline:%H:%M:%S} UTC: the seller loses its deposit of "
+        f"It expires at {deadline:%Y-%m-%d %H:%M:%S} UTC: the seller loses its deposit of "
         f"{coin(PRICE // 10)} to the buyer, who gets the payment back"
     )
     assert told in caplog.text
