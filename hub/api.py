@@ -16,6 +16,7 @@ from hub.grid_messages import (
 )
 from hub.hookspecs import Route, hookimpl
 from hub.houses import Battery, ElectricVehicle, House, Load, Service, Solar, WalletAddress
+from hub.kept_state import KeptState
 from hub.link import Link, LinkFactory, LinkHandler, LinkMessage, LinkOptions
 from hub.market_messages import (
     BatchCleared,
@@ -78,6 +79,7 @@ __all__ = [
     "House",
     "HubError",
     "Job",
+    "KeptState",
     "Last",
     "Link",
     "LinkFactory",

@@ -5,15 +5,17 @@ a while if it is so now. Before a day has passed nothing is known of the first, 
 to go on as it does, or to fall as it falls. How much of that to rely on is learned from the errors.
 
 Pure. Energies are Wh as the meter counts them, a window long; times are seconds of the hub since
-the epoch, and hours are those of the feeder. Net energy is positive when it is imported.
+the epoch, and hours are those of the feeder, whose days begin at multiples of 24. Net energy is
+positive when it is imported.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .history import History, Stretch
 from .reliability import AT_FIRST, CASES, Reliability
@@ -29,6 +31,9 @@ NEW_DAY = 0.4
 SEEN_PART = 0.3
 #: After so many hours a third is left of what a house is above or below its usual power.
 LASTING_H = 1.4
+
+#: Kinds of forecast, that err differently: whether it is of a need, and the usual day is known.
+KINDS = tuple(product((True, False), repeat=2))
 
 
 class Expectation(NamedTuple):
@@ -46,6 +51,17 @@ class DailyShape:
         self._today: list[float | None] = [None] * QUARTERS
         self._quarter = -1
         self._seen_h = self._sum = 0.0
+
+    def kept(self) -> dict[str, list[float | None]]:
+        """Return what is known, but for the quarter under way."""
+        return {
+            name: [None if wh is None else round(wh, 1) for wh in quarters]
+            for name, quarters in (("usual", self._usual), ("today", self._today))
+        }
+
+    def take_up(self, kept: Mapping[str, Sequence[float | None]]) -> None:
+        """Begin with what was known before."""
+        self._usual, self._today = list(kept["usual"]), list(kept["today"])
 
     def learn(self, start_h: float, end_h: float, window_wh: float) -> None:
         """Note what was measured from one time to another; in order of time."""
@@ -89,21 +105,43 @@ class Outlook:
     """What to expect of one house."""
 
     def __init__(
-        self, window_s: float, time_lapse: float, confidence: float, least_wh: float
+        self,
+        window_s: float,
+        time_lapse: float,
+        confidence: float,
+        least_wh: float,
+        epoch_h: float = 0.0,
     ) -> None:
-        """Windows are `window_s` long on the hub; forecasts below `least_wh` teach nothing."""
+        """Windows are `window_s` long on the hub; forecasts below `least_wh` teach nothing.
+        `epoch_h` is the feeder's hour at second 0 of the hub."""
         self._window_s = window_s
         self._hours_per_s = time_lapse / 3600
+        self._epoch_h = epoch_h
         self._least_wh = least_wh
         self._history = History(window_s)
         self._shape = DailyShape()
-        #: By whether it is a need, and whether the usual day is known: they err differently.
-        self._reliability = {
-            kind: Reliability(confidence) for kind in product((True, False), repeat=2)
-        }
+        self._reliability = {kind: Reliability(confidence) for kind in KINDS}
         self._last: Stretch | None = None
         self._before: Stretch | None = None
         self._open: deque[_Open] = deque(maxlen=CASES)
+
+    def _hour(self, at_s: float) -> float:
+        return self._epoch_h + at_s * self._hours_per_s
+
+    def kept(self) -> dict[str, Any]:
+        """Return what was learned, as plain data for `take_up`."""
+        return {
+            "window_h": self._window_s * self._hours_per_s,
+            "shape": self._shape.kept(),
+            "came_true": [self._reliability[kind].kept() for kind in KINDS],
+        }
+
+    def take_up(self, kept: Mapping[str, Any]) -> None:
+        """Begin with what was learned before; nothing of it holds for windows of another length."""
+        if math.isclose(kept["window_h"], self._window_s * self._hours_per_s):
+            self._shape.take_up(kept["shape"])
+            for kind, shares in zip(KINDS, kept["came_true"], strict=True):
+                self._reliability[kind].take_up(shares)
 
     def note(self, at_s: float, net_wh: float) -> None:
         """Take in a reading of the counters, import less export, and learn from it."""
@@ -112,9 +150,7 @@ class Outlook:
         if natural is None or (self._last is not None and natural.end_s <= self._last.end_s):
             return
         new_s = natural.start_s if self._last is None else max(natural.start_s, self._last.end_s)
-        self._shape.learn(
-            new_s * self._hours_per_s, natural.end_s * self._hours_per_s, natural.window_wh
-        )
+        self._shape.learn(self._hour(new_s), self._hour(natural.end_s), natural.window_wh)
         self._before, self._last = self._last, natural
         while self._open and self._open[0].middle_s < natural.end_s:
             forecast = self._open.popleft()
@@ -133,8 +169,8 @@ class Outlook:
         if last is None:
             return None
         middle_s = (start_s + end_s) / 2
-        usual_wh = self._shape.at(middle_s * self._hours_per_s)
-        usual_then_wh = self._shape.at(last.middle_s * self._hours_per_s)
+        usual_wh = self._shape.at(self._hour(middle_s))
+        usual_then_wh = self._shape.at(self._hour(last.middle_s))
         if usual_wh is None or usual_then_wh is None:
             expected_wh, most, day_is_known = self._as_it_goes_on(last), AT_FIRST, False
         else:

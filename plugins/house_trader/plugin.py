@@ -18,7 +18,6 @@ from hub.api import (
     Plugin,
     PluginConfig,
     Priority,
-    Quality,
     TradeMatched,
     Unavailable,
     hookimpl,
@@ -27,8 +26,8 @@ from hub.api import (
 from .configuration import Config, check_houses
 from .delivery import Deliveries
 from .dispatch import Dispatch
-from .forecast import Outlook
 from .offers import Storage, needed_wh, sellable_wh
+from .outlooks import SAVE_EVERY_S, Outlooks
 from .quoting import Concession, OpenOrder, Quote, Rules, change, quantity
 
 #: A state of charge older than this says nothing about what a battery can give.
@@ -61,7 +60,10 @@ class HouseTrader(Plugin[Config]):
         #: From a match to its delivery window, as last seen.
         self._lead_s = 0.0
         self._houses = self._own_houses(info)
-        self._outlooks = {house: self._outlook() for house in self._houses}
+        self._outlooks = Outlooks(
+            ctx, self._houses, self._window_s, self.config.confidence, self._rules.min_qty_wh / 2
+        )
+        await self._outlooks.take_up()
         self._sides = {
             (house, is_bid): Side() for house in self._houses for is_bid in (True, False)
         }
@@ -70,7 +72,12 @@ class HouseTrader(Plugin[Config]):
         self._refusals: dict[tuple[str, str], str] = {}
         self._dispatch = Dispatch(ctx.time_lapse, self.config.ahead)
         self._deliveries = Deliveries(
-            ctx, self._houses, self._dispatch, self._outages, self._set_point_changed, self._note
+            ctx,
+            self._houses,
+            self._dispatch,
+            self._outages,
+            self._outlooks.set_point_changed,
+            self._note,
         )
         ctx.subscribe(f"market/{self.config.market}/delivery_scheduled", self._scheduled)
         ctx.subscribe(f"market/{self.config.market}/trade_matched", self._matched)
@@ -80,12 +87,15 @@ class HouseTrader(Plugin[Config]):
             # Half a window before the first review is just enough to know a house by then.
             every_s = self.config.every or self._window_s
             first_look = ctx.clock.now() + timedelta(seconds=every_s - self._window_s / 2)
-            ctx.at(first_look, self._look, name="first look")
+            ctx.at(first_look, self._outlooks.look, name="first look")
             ctx.every(every_s, self._review, name="review orders")
+            ctx.every(SAVE_EVERY_S, self._outlooks.save, name="save what was learned")
 
     async def stop(self) -> None:
         if hasattr(self, "_deliveries"):
             await self._deliveries.release()
+            if self.config.quote:
+                await self._outlooks.save()
 
     async def _market_info(self) -> Mapping[str, Any]:
         """What the market says about itself; waits a while for one that is just opening."""
@@ -104,37 +114,8 @@ class HouseTrader(Plugin[Config]):
         wanted = self.config.houses if self.config.houses is not None else trading
         return tuple(house for house in wanted if house in trading and house in self.ctx.houses)
 
-    def _outlook(self) -> Outlook:
-        return Outlook(
-            self._window_s, self.ctx.time_lapse, self.config.confidence,
-            least_wh=self._rules.min_qty_wh / 2,
-        )  # fmt: skip
-
     def _now_s(self) -> float:
         return self.ctx.clock.now().timestamp()
-
-    # -- what the house does by itself --
-
-    def _read_counters(self, house: str) -> None:
-        """Take in what the meter of a house said last, if that can be trusted."""
-        device = self.ctx.houses[house].device(house)
-        last = [self.ctx.last(f"reading/{device}/energy_{way}") for way in ("import", "export")]
-        imported, exported = (None if one is None else one.message for one in last)
-        if imported is None or exported is None:
-            return
-        if Quality.BAD not in (imported.quality, exported.quality):
-            at_s = max(imported.at, exported.at).timestamp()
-            self._outlooks[house].note(at_s, imported.value - exported.value)
-
-    async def _look(self) -> None:
-        for house in self._houses:
-            self._read_counters(house)
-
-    def _set_point_changed(self, house: str, power_w: float | None) -> None:
-        window_h = self._window_s * self.ctx.time_lapse / 3600
-        self._read_counters(house)  # until now it had another set-point, or none
-        self._outlooks[house].interrupt(None if power_w is None else power_w * window_h)
-        self._read_counters(house)
 
     def _outage(self, alarm: Alarm) -> None:
         house = alarm.subject
@@ -146,7 +127,7 @@ class HouseTrader(Plugin[Config]):
         else:
             self._outages.add(house)
             self.ctx.log.warning("%s has no supply: no trading until it has", house)
-            self._outlooks[house].interrupt()
+            self._outlooks.interrupt(house)
             self.ctx.at(self.ctx.clock.now(), lambda: self._withdraw(house))
 
     # -- orders --
@@ -154,13 +135,13 @@ class HouseTrader(Plugin[Config]):
     async def _review(self) -> None:
         """Look at every house: what it can sell or needs, and which orders it should have."""
         self._dispatch.forget_ended(self._now_s())
+        await self._outlooks.look()
         book = await self.ctx.ask("market/book")
         window = await self._next_window()
         standing: dict[str, list[Any]] = {}
         for order in book["orders"]:
             standing.setdefault(order["house"], []).append(order)
         for house in self._houses:
-            self._read_counters(house)
             for is_bid in (True, False):
                 await self._review_side(house, standing.get(house, []), window, is_bid=is_bid)
 
@@ -199,7 +180,7 @@ class HouseTrader(Plugin[Config]):
         self, house: str, window: tuple[float, float], theirs_wh: int, step: int, *, is_bid: bool
     ) -> Quote | None:
         """The order a house should have; None if it should have none."""
-        net = self._outlooks[house].ahead(*window)
+        net = self._outlooks.ahead(house, *window)
         if net is None or house in self._outages:
             return None
         sold_wh, bought_wh = self._dispatch.committed_wh(house, *window)

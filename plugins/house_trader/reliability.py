@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Sequence
 
 #: Cases that are remembered: two days of quarter-hours.
 CASES = 192
@@ -26,6 +27,15 @@ class Reliability:
         self._doubt = 1 - confidence
         self._shares: deque[float] = deque()
         self._sorted: list[float] = []
+
+    def kept(self) -> list[float]:
+        """Return what was noted, the oldest first."""
+        return [round(share, 4) for share in self._shares]
+
+    def take_up(self, shares: Sequence[float]) -> None:
+        """Begin with what was noted before."""
+        for share in shares:
+            self.learn(1.0, share)
 
     def learn(self, expected: float, came: float) -> None:
         """Note a forecast other than 0 and what came; more than expected counts as all of it."""

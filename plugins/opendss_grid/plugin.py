@@ -16,13 +16,14 @@ from hub.api import (
     Context,
     FeederState,
     HubError,
+    KeptState,
     Plugin,
     Rejected,
     Unavailable,
     hookimpl,
 )
 
-from . import feeder_messages, saved_state, simulation_state
+from . import feeder_messages, simulation_state
 from .configuration import EventConfig, GridConfig, simulated_houses
 from .engine import OpenDssEngine
 from .feeder_check import check_grid
@@ -62,7 +63,8 @@ class OpenDssGrid(Plugin[GridConfig]):
         self._orders: list[tuple[Order, asyncio.Future[Mapping[str, Any]]]] = []
         self._troubled = False
         self._blown: dict[str, Deviation] = {}
-        saved = await saved_state.load(ctx.history, ctx.name)
+        self._kept = KeptState(ctx.history, "opendss_grid_state", ctx.name)
+        saved = await self._kept.load()
         try:
             self._simulation = await ctx.run_blocking(self._build, saved)
         except GridError as error:
@@ -206,7 +208,7 @@ class OpenDssGrid(Plugin[GridConfig]):
     async def _save(self) -> None:
         ctx = self._ctx
         snapshot = await ctx.run_blocking(simulation_state.snapshot, self._simulation)
-        await saved_state.save(ctx.history, ctx.name, ctx.clock.now(), snapshot)
+        await self._kept.save(ctx.clock.now(), snapshot)
 
     async def _keep(self) -> None:
         """Save at once what was switched; a database that fails does not undo it."""

@@ -1,5 +1,6 @@
 """What is expected of a house: at first that it goes on, later by the day; and what is sure."""
 
+import json
 import math
 
 import pytest
@@ -141,3 +142,43 @@ def test_an_hour_that_was_hardly_seen_is_not_usual():
     assert shape.at(30.0) == pytest.approx(7.0)
     shape.learn(48.0, 72.0, 17.0)
     assert 7.0 < shape.at(30.0) < 17.0
+
+
+def test_what_was_learned_is_kept_over_a_restart():
+    house = House(sun)
+    house.run(4 * 24 * 3 + 4 * 11)  # eleven o'clock of the fourth day
+    kept = json.loads(json.dumps(house.made.kept()))
+    house.made = outlook()
+    house.run(1)
+    without = house.forecast()
+    house.made = outlook()
+    house.made.take_up(kept)
+    house.run(1)
+    again = house.forecast()
+    assert without is not None
+    assert again is not None
+    assert without.firm_wh == pytest.approx(AT_FIRST * without.expected_wh)
+    assert again.firm_wh / again.expected_wh > 0.9
+    assert again.expected_wh == pytest.approx(house.window_wh(house.window + 1), rel=0.02)
+
+
+def test_what_was_learned_of_windows_of_another_length_is_let_go():
+    house = House(sun)
+    house.run(4 * 24 * 3)
+    other = Outlook(2 * WINDOW_S, LAPSE, 0.9, least_wh=100.0)
+    before = other.kept()
+    other.take_up(house.made.kept())
+    assert other.kept() == before
+
+
+def test_the_hour_of_the_feeder_is_its_own():
+    """A feeder that always begins at eleven: what was learned then holds at its eleven."""
+    house = House(sun)
+    house.run(4 * 24 * 3)
+    late = Outlook(WINDOW_S, LAPSE, 0.9, least_wh=100.0, epoch_h=11.0)
+    late.take_up(house.made.kept())
+    late.note(0.0, 0.0)
+    late.note(WINDOW_S, sun(11.25) / 4)
+    noon = late.ahead(3 * WINDOW_S, 4 * WINDOW_S)
+    assert noon is not None
+    assert noon.expected_wh == pytest.approx(sun(12) / 4, rel=0.05)

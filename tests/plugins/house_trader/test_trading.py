@@ -190,3 +190,14 @@ def test_two_runs_are_the_same(tmp_path: Path):
         folder.mkdir()
         runs.append([m for m in simulate(folder, 240) if isinstance(m, OrderPlaced | TradeSettled)])
     assert runs[0] == runs[1]
+
+
+def test_a_house_is_known_after_a_restart(tmp_path: Path):
+    """Half a day after its first day the usual is known, and more is relied on than 0.8 of it."""
+
+    def first_ask_wh(messages: list[Message]) -> int:
+        return next(order.qty_wh for order in of(OrderPlaced, messages) if not order.is_bid)
+
+    unknown = first_ask_wh(simulate(tmp_path, 36 * 60, house2="{}"))
+    known = first_ask_wh(simulate(tmp_path, 120, house2="{}"))
+    assert known > 1.1 * unknown

@@ -14,9 +14,9 @@ from hub.grid_messages import (
     PowerFlowQuestion,
     ShortCircuit,
 )
+from hub.kept_state import KeptState
 from hub.messages import Command, CommandStatus, PluginState, Reading, ReadingBatch
 from hub.testing import Recording, in_virtual_time, running
-from plugins.opendss_grid import saved_state
 
 FEEDER = Path(__file__).parents[3] / "config/feeders/ieee13/feeder.dss"
 HOUSES = """
@@ -425,7 +425,7 @@ def test_a_store_that_fails_refuses_no_command(tmp_path: Path, monkeypatch, capl
         raise Unavailable("the disk is full")
 
     async def program(hub):
-        monkeypatch.setattr(saved_state, "save", full)
+        monkeypatch.setattr(KeptState, "save", full)
         done = await send(hub, "house/house1", "open_service")
         monkeypatch.undo()
         return done, hub.plugins["grid"].state
@@ -444,7 +444,7 @@ def test_a_blown_fuse_is_an_alarm_until_it_is_replaced(tmp_path: Path) -> None:
         await send(hub, "house/house1", "set_power", net_w=15_000)
         await asyncio.sleep(25)
         # It is on disk before the hub ends, or is killed.
-        saved = await saved_state.load(hub.plugins["grid"].plugin._ctx.history, "grid")
+        saved = await hub.plugins["grid"].plugin._kept.load()
         assert [entry["kind"] for entry in saved["network"]["changed"]] == ["fuse"]
         return seen.messages
 
