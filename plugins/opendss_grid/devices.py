@@ -22,6 +22,8 @@ PERFORMANCE_RATIO = 0.88
 _READY_BEFORE_H = 0.5
 #: Two steps closer than this are one moment, in which power is not limited by energy.
 _INSTANT_H = 1e-9
+#: A house whose devices add up to less than this serves itself, whatever its voltage.
+_BALANCED_W = 1.0
 
 
 def _column(houses: Sequence[HouseSpec], value: Callable[[HouseSpec], float]) -> FloatArray:
@@ -53,6 +55,33 @@ class Powers:
     ev_w: FloatArray
     net_w: FloatArray
     net_var: FloatArray
+
+    def as_metered(
+        self,
+        rows: NDArray[np.intp],
+        net_w: FloatArray,
+        net_var: FloatArray,
+        live: NDArray[np.bool_],
+        own_load: NDArray[np.bool_],
+    ) -> Powers:
+        """Return what devices really did in the houses `rows`, whose meters saw `net_w`.
+
+        Other arrays have one entry per row. A house that is not `live` does nothing. One whose
+        load is its own follows in proportion with all it has: at two of three phases two thirds,
+        in a sag as an impedance does. What then differs is the load's, as that of a load of the
+        circuit that follows its voltage.
+        """
+        set_w = self.net_w[rows]
+        uneven = own_load & (np.abs(set_w) > _BALANCED_W)
+        share = np.divide(net_w, set_w, out=np.ones(len(rows)), where=uneven)
+        share = np.where(live, share, 0.0)
+        pv_w, battery_w, ev_w = self.pv_w.copy(), self.battery_w.copy(), self.ev_w.copy()
+        for column in (pv_w, battery_w, ev_w):
+            column[rows] *= share
+        load_w, all_w, all_var = self.load_w.copy(), self.net_w.copy(), self.net_var.copy()
+        all_w[rows], all_var[rows] = net_w, net_var
+        load_w[rows] = net_w + pv_w[rows] - battery_w[rows] - ev_w[rows]
+        return Powers(load_w, pv_w, battery_w, ev_w, all_w, all_var)
 
 
 class Storage:

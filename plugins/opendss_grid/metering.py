@@ -129,6 +129,19 @@ class MeterMap:
             ask &= ~self.cut
         return np.flatnonzero(ask)
 
+    def differing(self, solution: Solution) -> NDArray[np.intp]:
+        """Return the houses whose devices may have done something else than they were set to."""
+        asked = self._whom_to_ask(solution)
+        if not self._any_cut:
+            return asked
+        return np.union1d(asked, np.flatnonzero(self.cut))
+
+    def per_house(self, values: FloatArray) -> FloatArray:
+        """Return the sum of channels for each house."""
+        if not self._channels:
+            return np.empty(0)
+        return np.asarray(np.add.reduceat(values[: self._channels], self._first))
+
     def currents_a(self, truth: Truth) -> FloatArray:
         """Return the largest phase current of each house in A."""
         if not self._channels:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import cloud_drift
 from .device_counters import DeviceCounters
@@ -161,6 +162,7 @@ class Simulation:
         truth = self.meters.read(self._engine, solution, powers.net_w, powers.net_var)
         if self.houses:
             energised = self.meters.energised(solution)
+            powers = self._as_metered(powers, solution, truth, energised)
             driven_wh = self.surroundings.driven_wh(before, self.time)
             self.fleet.integrate(powers, energised, hours, driven_wh)
             self.counters.add(powers, energised, hours)
@@ -178,6 +180,17 @@ class Simulation:
         self.presence = self.surroundings.presence(self.time)
         light = self.surroundings.light_w_per_m2(self.time)
         return self.fleet.dispatch(load_w, light, hours, self.presence)
+
+    def _as_metered(
+        self, powers: Powers, solution: Solution, truth: Truth, energised: NDArray[np.bool_]
+    ) -> Powers:
+        """Return what devices did at the voltages there were: no more than their meters saw."""
+        rows = self.meters.differing(solution)
+        if not len(rows):
+            return powers
+        net_w = self.meters.per_house(truth.powers_w)[rows]
+        net_var = self.meters.per_house(truth.powers_var)[rows]
+        return powers.as_metered(rows, net_w, net_var, energised[rows], self._own_load[rows])
 
     def _feeder_factor(self) -> float:
         shape = self.surroundings.factor(self._settings.load_profile, self.time)
