@@ -89,7 +89,8 @@ class OpenDssGrid(Plugin[GridConfig]):
         ctx.serve(f"grid/{ctx.name}/topology", self._answer_topology)
         ctx.serve(f"grid/{ctx.name}/houses", self._answer_devices)
         ctx.serve(f"grid/{ctx.name}/network", self._answer_network)
-        ctx.every(self.config.step, self._step, name="step")
+        # In virtual time all plugins have started by the first run: meters speak from the start.
+        ctx.every(self.config.step, self._step, name="step", now=ctx.virtual)
         ctx.every(SAVE_EVERY_S, self._save, name="save")
         for event in self.config.events:
             ctx.at(

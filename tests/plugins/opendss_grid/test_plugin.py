@@ -78,10 +78,10 @@ def test_each_step_publishes_state_metering_and_taps(tmp_path: Path) -> None:
     messages = play(tmp_path, GRID, program)
     states = [m for m in messages if isinstance(m, FeederState)]
     metering = [m for m in messages if isinstance(m, MeteringPoints)]
-    assert len(states) == len(metering) == 10
+    assert len(states) == len(metering) == 11  # one at the start, when all plugins listen
     assert (states[1].feeder_time - states[0].feeder_time).total_seconds() == pytest.approx(60)
     # The file lets the feeder begin at noon, local time; virtual time begins at midnight UTC.
-    assert f"{states[0].feeder_time:%H:%M}" == "12:01"
+    assert f"{states[0].feeder_time:%H:%M}" == "12:00"
     assert metering[3].elapsed_s == pytest.approx(60)
     assert states[0].taps == {"reg_a": 7, "reg_b": 6, "reg_c": 7}
     at = {

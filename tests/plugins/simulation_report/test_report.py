@@ -117,6 +117,13 @@ def test_intervals_add_up_to_houses_and_houses_to_groups(runs: tuple[Path, Path]
             assert mwh(own, key) == mwh([house], key), (house["house"], key)
 
 
+def test_no_minute_of_the_run_is_left_out(runs: tuple[Path, Path]):
+    """The works draw the same all the time, so what they draw is the same from the first minute."""
+    works = [r for r in rows(runs[0], "intervals") if r["house"] == "works"]
+    drawn = [float(r["import_wh"]) for r in works]
+    assert drawn == pytest.approx([693_000 / 12] * 12, abs=2.1)
+
+
 def test_bills_are_the_settled_trades_and_the_rest_is_the_grids(report: dict, result: dict):
     bills = {bill["house"]: bill for bill in report["tables"]["bills"]}
     settled = [int(trade["paid_wei"]) for trade in result["settled"]]
