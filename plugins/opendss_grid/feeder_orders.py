@@ -9,7 +9,7 @@ import numpy as np
 
 from .cut_lines import line_of
 from .motors import MotorSpec
-from .order_arguments import MAX_HOLD_S, Action, Order, Verify, finite, number
+from .order_arguments import MAX_HOLD_S, Action, Doing, Order, Verify, finite, number
 from .protocol import DEAD_PU, FaultSpec, GridError
 from .simulation import Simulation, StepResult
 
@@ -67,7 +67,7 @@ def _tap(regulator: str, value: object) -> int:
     return int(tap)
 
 
-def _control(local: bool) -> Action:
+def _control(local: bool) -> Doing:
     def act(simulation: Simulation, order: Order) -> Verify:
         simulation.regulators.use_local(local, _patience_s(order))
         return lambda _, result: {"local": local, "taps": dict(result.solution.taps)}
@@ -88,7 +88,7 @@ def _patience_s(order: Order) -> float | None:
 # --- switches -------------------------------------------------------------------------------------
 
 
-def _capacitor(closed: bool) -> Action:
+def _capacitor(closed: bool) -> Doing:
     def act(simulation: Simulation, order: Order) -> Verify:
         simulation.network.set_capacitor(
             order.name, closed=closed, at=order.at, when=simulation.time
@@ -106,7 +106,7 @@ def _capacitor(closed: bool) -> Action:
     return act
 
 
-def _branch(closed: bool) -> Action:
+def _branch(closed: bool) -> Doing:
     def act(simulation: Simulation, order: Order) -> Verify:
         phase, name = _phase(order), order.name.lower()
         simulation.network.set_branch(
@@ -124,7 +124,7 @@ def _branch(closed: bool) -> Action:
     return act
 
 
-def _head(closed: bool) -> Action:
+def _head(closed: bool) -> Doing:
     def act(simulation: Simulation, order: Order) -> Verify:
         simulation.network.set_head(closed=closed, at=order.at, when=simulation.time)
 
@@ -159,9 +159,10 @@ def _count(simulation: Simulation, name: str) -> Mapping[str, int]:
 
 def _phase(order: Order) -> int | None:
     value = order.args.get("phase")
-    if value not in (None, 1, 2, 3):
+    phase = finite(value)
+    if value is not None and phase not in (1, 2, 3):
         raise order.fail(f"expected phase 1, 2 or 3, got {value!r}")
-    return value
+    return None if phase is None else int(phase)
 
 
 # --- events ---------------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ def _apply_fault(simulation: Simulation, order: Order) -> Verify:
     """
     kind, bus = str(order.args.get("type", "")), str(order.args.get("bus", "")).lower()
     ohm, line = number(order, "ohm", default=0.01), order.args.get("line")
-    if (line is None) is (not bus):
+    if (line is None) is (not bus) or (bus and "at" in order.args):
         raise order.fail("expected either 'bus', or 'line' and 'at'")
     if line is not None:
         branch = line_of(simulation.circuit, str(line))
@@ -184,13 +185,22 @@ def _apply_fault(simulation: Simulation, order: Order) -> Verify:
     simulation.network.apply_fault(fault, order.at)
 
     def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
-        seen_at = bus if line is None else branch.bus1
-        nodes = [f"{seen_at}.{phase}" for phase in fault.phases]
-        rows = [simulation.circuit.nodes.index(node) for node in nodes]
-        volts = result.solution.voltages_pu[rows].round(4).tolist()
-        return {"voltages_pu": dict(zip(fault.phases, volts, strict=True))}
+        volts_pu = _voltages_pu(simulation, result, bus if line is None else branch.bus1)
+        return {"voltages_pu": {phase: volts_pu[phase] for phase in fault.phases}}
 
     return verify
+
+
+def _voltages_pu(simulation: Simulation, result: StepResult, bus: str) -> Mapping[int, float]:
+    """Return the voltage of every phase of a bus."""
+    phases = {f"{bus}.{phase}": phase for phase in (1, 2, 3)}
+    return {
+        phases[node]: round(float(voltage_pu), 4)
+        for node, voltage_pu in zip(
+            simulation.circuit.nodes, result.solution.voltages_pu, strict=True
+        )
+        if node in phases
+    }
 
 
 def _clear_fault(simulation: Simulation, order: Order) -> Verify:
@@ -206,9 +216,15 @@ def _start_motor(simulation: Simulation, order: Order) -> Verify:
             f"{rated_va / 1000:g} and {start_s:g}"
         )
     bus = str(order.args.get("bus", "")).lower()
+    if not bus:
+        raise order.fail("expected 'bus', such as 671")
     motor = MotorSpec(order.name.lower(), bus, rated_va, start_s)
     simulation.motors.start(motor, simulation.time)
-    return lambda *_: {}
+
+    def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
+        return {"voltages_pu": _voltages_pu(simulation, result, bus)}
+
+    return verify
 
 
 def _stop_motor(simulation: Simulation, order: Order) -> Verify:
@@ -225,18 +241,17 @@ def _set_sky(simulation: Simulation, order: Order) -> Verify:
     `irradiance_w_per_m2` holds the light itself on every roof, by night, too.
     """
     surroundings = simulation.surroundings
+    order.one_of("irradiance_w_per_m2", "clearness")
     if "irradiance_w_per_m2" in order.args:
         light = number(order, "irradiance_w_per_m2")
         if not 0 <= light <= 1500:
-            raise GridError(f"sky: expected 0 to 1500 W/m2, got {light:g}")
+            raise order.fail(f"expected 0 to 1500 W/m2, got {light:g}")
         surroundings.hold_sky(light_w_per_m2=light)
         return lambda *_: {"irradiance_w_per_m2": light}
     clearness = finite(order.args.get("clearness"))
     if clearness is None or not 0 <= clearness <= 1:
         got = order.args.get("clearness")
-        raise GridError(
-            f"sky: expected 'clearness' from 0 to 1, or irradiance_w_per_m2, got {got!r}"
-        )
+        raise order.fail(f"expected 'clearness' from 0 to 1, or irradiance_w_per_m2, got {got!r}")
     surroundings.hold_sky(clearness=clearness)
     return lambda *_: {"clearness": clearness}
 
@@ -247,13 +262,35 @@ def _release_sky(simulation: Simulation, _: Order) -> Verify:
 
 
 ACTIONS: Mapping[str, Mapping[str, Action]] = {
-    "regulator": {"set_tap": _set_tap},
-    "regulators": {"set_taps": _set_taps},
-    "control": {"local": _control(local=True), "commanded": _control(local=False)},
-    "capacitor": {"open": _capacitor(closed=False), "close": _capacitor(closed=True)},
-    "branch": {"open": _branch(closed=False), "close": _branch(closed=True)},
-    "feeder": {"open": _head(closed=False), "close": _head(closed=True), "put_back": _put_back},
-    "fault": {"apply": _apply_fault, "clear": _clear_fault},
-    "motor": {"start": _start_motor, "stop": _stop_motor},
-    "sky": {"set": _set_sky, "release": _release_sky},
+    "regulator": {"set_tap": Action(_set_tap, ("tap",))},
+    "regulators": {"set_taps": Action(_set_taps, ("taps",))},
+    "control": {
+        "local": Action(_control(local=True)),
+        "commanded": Action(_control(local=False), ("for_s",)),
+    },
+    "capacitor": {
+        "open": Action(_capacitor(closed=False)),
+        "close": Action(_capacitor(closed=True)),
+    },
+    "branch": {
+        "open": Action(_branch(closed=False), ("phase",)),
+        "close": Action(_branch(closed=True), ("phase",)),
+    },
+    "feeder": {
+        "open": Action(_head(closed=False)),
+        "close": Action(_head(closed=True)),
+        "put_back": Action(_put_back),
+    },
+    "fault": {
+        "apply": Action(_apply_fault, ("type", "ohm", "bus", "line", "at")),
+        "clear": Action(_clear_fault),
+    },
+    "motor": {
+        "start": Action(_start_motor, ("bus", "kva", "start_s")),
+        "stop": Action(_stop_motor),
+    },
+    "sky": {
+        "set": Action(_set_sky, ("clearness", "irradiance_w_per_m2")),
+        "release": Action(_release_sky),
+    },
 }

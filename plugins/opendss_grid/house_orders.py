@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .order_arguments import Action, Order, Verify, end, finite, number
+from .order_arguments import END, Action, Doing, Order, Verify, end, finite, number
 from .protocol import FloatArray, GridError
 from .simulation import Simulation, StepResult
 
 
-def _service(closed: bool) -> Action:
+def _service(closed: bool) -> Doing:
     def act(simulation: Simulation, order: Order) -> Verify:
         simulation.set_service(order.name, closed=closed)
         return _supply(order.name, closed=closed)
@@ -49,7 +49,7 @@ def _release_power(simulation: Simulation, order: Order) -> Verify:
 def _power_answer(house: str, requested_w: float | None) -> Verify:
     def verify(simulation: Simulation, result: StepResult) -> Mapping[str, Any]:
         achieved_w = float(result.powers.net_w[simulation.number(house)])
-        return {"requested_w": requested_w, "achieved_w": round(achieved_w, 1)}
+        return {"requested_w": requested_w, "achieved_w": round(achieved_w, 1) + 0.0}  # no -0.0
 
     return verify
 
@@ -98,6 +98,7 @@ def _limit_pv(simulation: Simulation, order: Order) -> Verify:
     peak_w = float(simulation.fleet.pv_peak_w[row])
     if not peak_w > 0:
         raise order.fail("it has no PV")
+    order.one_of("power_w", "percent")
     if "percent" in order.args:
         percent = finite(order.args["percent"])
         if percent is None or not 0 <= percent <= 100:
@@ -116,7 +117,7 @@ def _move(simulation: Simulation, order: Order, kind: str, power_w: float) -> Ve
     return _device_answer(kind, row, power_w)
 
 
-def _release(kind: str) -> Action:
+def _release(kind: str) -> Doing:
     def act(simulation: Simulation, order: Order) -> Verify:
         row = simulation.number(order.name)
         simulation.set_points.release(kind, row)
@@ -140,7 +141,7 @@ def _device_answer(kind: str, row: int, requested_w: float | None) -> Verify:
         house = simulation.houses[row].name
         return {
             "requested_w": requested_w,
-            "achieved_w": round(achieved_w, 1),
+            "achieved_w": round(achieved_w, 1) + 0.0,
             "operations": simulation.set_points.operations.get(f"{house}/{kind}", 0),
         }
 
@@ -148,15 +149,15 @@ def _device_answer(kind: str, row: int, requested_w: float | None) -> Verify:
 
 
 ACTIONS: Mapping[str, Action] = {
-    "open_service": _service(closed=False),
-    "close_service": _service(closed=True),
-    "replace_fuse": _replace_fuse,
-    "set_power": _set_power,
-    "release_power": _release_power,
-    "set_battery": _set_battery,
-    "release_battery": _release("battery"),
-    "set_ev": _set_ev,
-    "release_ev": _release("ev"),
-    "limit_pv": _limit_pv,
-    "release_pv": _release("pv"),
+    "open_service": Action(_service(closed=False)),
+    "close_service": Action(_service(closed=True)),
+    "replace_fuse": Action(_replace_fuse),
+    "set_power": Action(_set_power, ("net_w", *END)),
+    "release_power": Action(_release_power),
+    "set_battery": Action(_set_battery, ("power_w", *END)),
+    "release_battery": Action(_release("battery")),
+    "set_ev": Action(_set_ev, ("power_w", *END)),
+    "release_ev": Action(_release("ev")),
+    "limit_pv": Action(_limit_pv, ("power_w", "percent", *END)),
+    "release_pv": Action(_release("pv")),
 }

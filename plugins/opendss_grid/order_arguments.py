@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from .protocol import GridError
 from .simulation import Simulation, StepResult
@@ -31,18 +32,43 @@ class Order:
 
     def fail(self, what: str) -> GridError:
         """Return the error that says what is wrong with this order."""
-        return GridError(f"{self.kind} {self.name}: {what}")
+        who = self.kind if self.name in ("", self.kind) else f"{self.kind} {self.name}"
+        return GridError(f"{who}: {what}")
+
+    def one_of(self, *keys: str) -> None:
+        """GridError if there are several of these arguments: one would be ignored."""
+        given = [key for key in keys if self.args.get(key) is not None]
+        if len(given) > 1:
+            raise self.fail(f"expected one of {' and '.join(map(repr, given))}, got both")
 
 
 #: Does what an order says; the next step shows it, and the function returned verifies it.
-Action = Callable[[Simulation, Order], Verify]
+Doing = Callable[[Simulation, Order], Verify]
+
+
+class Action(NamedTuple):
+    """What is done, and which arguments it takes: a misspelt one is no argument left out."""
+
+    do: Doing
+    takes: tuple[str, ...] = ()
+
+    def check(self, order: Order) -> None:
+        """GridError if an order has an argument that means nothing here."""
+        strange = [key for key in order.args if key not in self.takes]
+        if strange:
+            takes = ", ".join(self.takes) or "no arguments"
+            raise order.fail(f"{order.action} has no argument {strange[0]!r}; it takes {takes}")
 
 
 def finite(value: object) -> float | None:
     """Return a number, None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+    return number if math.isfinite(number) else None
 
 
 def number(order: Order, key: str, default: float | None = None) -> float:
@@ -50,16 +76,26 @@ def number(order: Order, key: str, default: float | None = None) -> float:
     value = order.args.get(key, default)
     found = finite(value)
     if found is None:
-        raise order.fail(f"expected a number for {key!r}, got {value!r}")
+        raise order.fail(f"expected a number for {key!r}, got {reprlib.repr(value)}")
     return found
 
 
+#: Arguments of whatever holds for a while.
+END = ("until_s", "until")
+
+
 def end(order: Order) -> datetime | None:
-    """Return when a set-point ends: `until` is a time with zone, `until_s` counts from now."""
+    """Return when a set-point ends: `until` is a time with zone, `until_s` counts from now.
+
+    GridError if that is over, as nothing would be held: who asked for it must know.
+    """
+    order.one_of(*END)
     if "until_s" in order.args:
         seconds = number(order, "until_s")
-        if not 0 <= seconds <= MAX_HOLD_S:
-            raise order.fail(f"expected 0 to {MAX_HOLD_S:.0f} s for 'until_s', got {seconds:g}")
+        if not 0 < seconds <= MAX_HOLD_S:
+            raise order.fail(
+                f"expected more than 0 and up to {MAX_HOLD_S:.0f} s for 'until_s', got {seconds:g}"
+            )
         return order.at + timedelta(seconds=seconds)
     value = order.args.get("until")
     if value is None:
@@ -69,5 +105,9 @@ def end(order: Order) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise order.fail(f"expected a time with zone for 'until', got {value!r}")
+        raise order.fail(f"expected a time with zone for 'until', got {reprlib.repr(value)}")
+    left_s = (moment - order.at).total_seconds()
+    if not 0 < left_s <= MAX_HOLD_S:
+        when = "over" if left_s <= 0 else "more than a week ahead"
+        raise order.fail(f"'until' is {when}: {moment.isoformat()}")
     return moment

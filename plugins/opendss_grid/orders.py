@@ -40,8 +40,9 @@ def carry_out(simulation: Simulation, order: Order) -> Verify:
     if action is None:
         known = ", ".join(actions)
         raise order.fail(f"no action {order.action!r}; it has: {known}")
+    action.check(order)
     simulation.now = order.at
-    return action(simulation, order)
+    return action.do(simulation, order)
 
 
 def carry_out_all(

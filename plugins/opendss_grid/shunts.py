@@ -66,11 +66,15 @@ def check_fault(circuit: Circuit, fault: FaultSpec) -> None:
     else:
         line = line_of(circuit, fault.line)
         what, there = line.name, line.phases
-    missing = set(fault.phases) - set(there)
-    if missing or not fault.phases or (len(fault.phases) == 1 and not fault.ground):
+    if set(fault.phases) - set(there):
+        letters = "".join("abc"[phase - 1] for phase in there if phase in (1, 2, 3))
         raise GridError(
-            f"fault {fault.name}: expected phases of {what} ({there}), "
-            f"one with ground or several; got {fault.phases}"
+            f"fault {fault.name}: {fault.type} is not possible at {what}, which has only "
+            f"phase{'s' if len(letters) > 1 else ''} {letters}"
+        )
+    if len(fault.phases) == 1 and not fault.ground:
+        raise GridError(
+            f"fault {fault.name}: one phase alone is no fault; expected {fault.type}g, or several"
         )
     if not 1e-6 <= fault.ohm <= 1e6:
         raise GridError(f"fault {fault.name}: expected 1e-6 to 1e6 ohm, got {fault.ohm}")

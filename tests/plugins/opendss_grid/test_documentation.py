@@ -12,8 +12,10 @@ def test_every_action_of_every_actuator_is_documented() -> None:
     table = PAGE[PAGE.index("| Target |") : PAGE.index("Each is verified")]
     for kind, actions in ACTIONS.items():
         assert kind in table
-        for action in actions:
-            assert f"`{action}`" in table, (kind, action)
+        for name, action in actions.items():
+            assert f"`{name}`" in table, (kind, name)
+            for argument in action.takes:
+                assert f"`{argument}`" in table, (kind, name, argument)
 
 
 def test_every_key_of_a_feeder_is_described() -> None:

@@ -143,7 +143,7 @@ def test_orders_of_one_moment_share_a_power_flow_and_each_has_its_own_answer(
         ("grid/grid/control", "commanded", {"for_s": 0}, "expected 0 to 604800 s for 'for_s'"),
         ("grid/grid/regulators", "set_taps", {"taps": {}}, "expected 'taps' as a mapping"),
         ("grid/grid/regulators", "set_taps", {"taps": {"reg_a": 1, "reg_b": 99}}, "out of range"),
-        ("house/house1", "set_power", {"net_w": 1, "until_s": -5}, "0 to 604800 s"),
+        ("house/house1", "set_power", {"net_w": 1, "until_s": -5}, "up to 604800 s"),
         ("house/house1", "set_power", {"net_w": 1, "until_s": "soon"}, "expected a number"),
         ("grid/grid/branch/line.632_645", "open", {"phase": 1}, "has no phase 1"),
         ("grid/grid/branch/line.632_645", "open", {"phase": "b"}, "phase 1, 2 or 3"),
