@@ -36,12 +36,21 @@ def _supply(house: str, *, closed: bool) -> Verify:
 
 
 def _set_power(simulation: Simulation, order: Order) -> Verify:
-    net_w = number(order, "net_w")
-    simulation.set_power(order.name, net_w, end(order))
+    net_w, until = number(order, "net_w"), end(order)
+    _guarded(simulation, order, "power")
+    simulation.set_power(order.name, net_w, until, order.priority)
     return _power_answer(order.name, net_w)
 
 
+def _guarded(simulation: Simulation, order: Order, kind: str) -> int:
+    """Return a house's row; GridError if what is to change is held by somebody who stands above."""
+    row = simulation.number(order.name)
+    simulation.set_points.guard(kind, row, order.priority, order.at)
+    return row
+
+
 def _release_power(simulation: Simulation, order: Order) -> Verify:
+    _guarded(simulation, order, "power")
     simulation.set_power(order.name, None, None)
     return _power_answer(order.name, None)
 
@@ -112,14 +121,14 @@ def _limit_pv(simulation: Simulation, order: Order) -> Verify:
 
 
 def _move(simulation: Simulation, order: Order, kind: str, power_w: float) -> Verify:
-    row = simulation.number(order.name)
-    simulation.set_points.move(kind, row, power_w, end(order), simulation.time)
+    row = _guarded(simulation, order, kind)
+    simulation.set_points.move(kind, row, power_w, end(order), simulation.time, order.priority)
     return _device_answer(kind, row, power_w)
 
 
 def _release(kind: str) -> Doing:
     def act(simulation: Simulation, order: Order) -> Verify:
-        row = simulation.number(order.name)
+        row = _guarded(simulation, order, kind)
         simulation.set_points.release(kind, row)
         return _device_answer(kind, row, None)
 

@@ -21,7 +21,7 @@ Verify = Callable[[Simulation, StepResult], Mapping[str, Any]]
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to do to which actuator: `kind` as in `orders.ACTIONS`, `name` which one, `at` when it
-    was given.
+    was given; of two that contradict each other the one with the higher `priority` stands.
     """
 
     kind: str
@@ -29,6 +29,7 @@ class Order:
     action: str
     args: Mapping[str, Any]
     at: datetime
+    priority: int = 0
 
     def fail(self, what: str) -> GridError:
         """Return the error that says what is wrong with this order."""

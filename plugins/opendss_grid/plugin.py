@@ -226,7 +226,8 @@ class OpenDssGrid(Plugin[GridConfig]):
         Commands that come in one turn of the loop share one: the market moves many houses at once.
         """
         name = command.target.rsplit("/", 1)[-1]
-        order = Order(kind, name, command.action, command.args, self._ctx.clock.now())
+        now, priority = self._ctx.clock.now(), int(command.priority)
+        order = Order(kind, name, command.action, command.args, now, priority)
         answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
         self._orders.append((order, answer))
         if len(self._orders) == 1:

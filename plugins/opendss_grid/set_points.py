@@ -26,12 +26,16 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class SetPoint:
-    """A power in W that is held at a house, until a time of the hub or, without one, for good."""
+    """A power in W that is held at a house, until a time of the hub or, without one, for good.
+
+    Who holds it with a higher `priority` is not overruled: an operator not by the market.
+    """
 
     kind: str
     house: str
     value_w: float
     until: datetime | None
+    priority: int = 0
 
     @property
     def text(self) -> str:
@@ -69,8 +73,22 @@ class SetPoints:
         """Return all that is held, by house and kind."""
         return sorted(self._now.values(), key=lambda point: (point.house, point.kind))
 
+    def guard(self, kind: str, row: int, priority: int, now: datetime) -> None:
+        """GridError if somebody with a higher priority holds this at a time of the hub."""
+        held = self._now.get((kind, row))
+        if held is None or held.priority <= priority:
+            return
+        if held.until is None or held.until > now:
+            raise GridError(f"{held.text}, by a command of higher priority")
+
     def move(
-        self, kind: str, row: int, value_w: float, until: datetime | None, when: datetime
+        self,
+        kind: str,
+        row: int,
+        value_w: float,
+        until: datetime | None,
+        when: datetime,
+        priority: int = 0,
     ) -> int:
         """Hold a device at a value from a feeder time on; return how often it has been moved.
 
@@ -89,15 +107,17 @@ class SetPoints:
                 )
             self.operations[name] = self.operations.get(name, 0) + 1
             self._moved_at[name] = when
-        self.hold(kind, row, value_w, until)
+        self.hold(kind, row, value_w, until, priority)
         return self.operations[name]
 
-    def hold(self, kind: str, row: int, value_w: float, until: datetime | None) -> None:
+    def hold(
+        self, kind: str, row: int, value_w: float, until: datetime | None, priority: int = 0
+    ) -> None:
         """Hold a power in W for a house; without `until` it is held for good."""
         self.release(kind, row)
         key = (kind, row)
         self._held[kind][0][row] = value_w
-        self._now[key] = SetPoint(kind, self._fleet.names[row], value_w, until)
+        self._now[key] = SetPoint(kind, self._fleet.names[row], value_w, until, priority)
         self._fleet.devices_commanded |= kind in ("battery", "ev")
         if until is None:
             self.lasting_changed = True
@@ -137,6 +157,7 @@ class SetPoints:
                     "house": point.house,
                     "value_w": point.value_w,
                     "until": None if point.until is None else point.until.isoformat(),
+                    "priority": point.priority,
                 }
                 for point in self.held
             ],
@@ -152,7 +173,8 @@ class SetPoints:
         for entry in snapshot["held"]:
             until = None if entry["until"] is None else datetime.fromisoformat(entry["until"])
             if entry["house"] in rows:
-                self.hold(entry["kind"], rows[entry["house"]], entry["value_w"], until)
+                row, priority = rows[entry["house"]], entry.get("priority", 0)
+                self.hold(entry["kind"], row, entry["value_w"], until, priority)
             else:
                 misfits.append(f"the set-point of house {entry['house']}, which is gone")
         self.operations = dict(snapshot["operations"])

@@ -271,13 +271,15 @@ class Simulation:
         self.surroundings.hold_sky()
         return put if sky is None else [*put, sky]
 
-    def set_power(self, house: str, power_w: float | None, until: datetime | None) -> None:
+    def set_power(
+        self, house: str, power_w: float | None, until: datetime | None, priority: int = 0
+    ) -> None:
         """Hold a net import at a house's meter, until a time of the hub; None releases it."""
         number = self.number(house)
         if power_w is None:
             self.set_points.release("power", number)
         else:
-            self.set_points.hold("power", number, power_w, until)
+            self.set_points.hold("power", number, power_w, until, priority)
 
     def number(self, name: str) -> int:
         """Return a house's row in the arrays of the fleet; GridError if it is not here."""
