@@ -20,8 +20,8 @@ from .vehicles import Presence
 PERFORMANCE_RATIO = 0.88
 #: A vehicle begins to charge for its trip with this much time in hand.
 _READY_BEFORE_H = 0.5
-#: Two steps closer than this are one moment, in which power is not limited by energy.
-_INSTANT_H = 1e-9
+#: A power must be held for a second at least: a command is verified in a step without duration.
+_SHORTEST_H = 1 / 3600
 #: A house whose devices add up to less than this serves itself, whatever its voltage.
 _BALANCED_W = 1.0
 
@@ -109,12 +109,9 @@ class Storage:
         """Return the lowest and highest power that can be held for so many hours."""
         room = np.maximum(self.capacity_wh - self.energy_wh, 0)
         left = np.maximum(self.energy_wh - self.floor_wh, 0)
-        if hours > _INSTANT_H:
-            highest = np.minimum(self.charge_w, room / (self.one_way * hours))
-            lowest = -np.minimum(self.discharge_w, left * self.one_way / hours)
-        else:
-            highest = np.where(room > 0, self.charge_w, 0)
-            lowest = np.where(left > 0, -self.discharge_w, 0)
+        hours = max(hours, _SHORTEST_H)
+        highest = np.minimum(self.charge_w, room / (self.one_way * hours))
+        lowest = -np.minimum(self.discharge_w, left * self.one_way / hours)
         return lowest, highest
 
     def integrate(self, power_w: FloatArray, hours: float) -> None:

@@ -170,6 +170,9 @@ def test_an_empty_battery_says_what_it_achieved() -> None:
     bench.sim.fleet.battery.energy_wh[0] = 0.1 * 13_500
     answer = bench("house", "house2", "set_battery", power_w=-3000)
     assert answer == {"requested_w": -3000, "achieved_w": 0, "operations": 1}
+    # A hundredth of a Wh is no power that anybody could rely on.
+    bench.sim.fleet.battery.energy_wh[0] += 0.01
+    assert bench("house", "house2", "set_battery", power_w=-3000)["achieved_w"] > -40
 
 
 def test_a_device_set_point_ends_at_its_time() -> None:
