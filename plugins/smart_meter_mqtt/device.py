@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -13,8 +13,13 @@ from .decode import Value, decode
 from .payload import PayloadError, parse_json, resolve
 from .preset import AvailabilityMap, Preset, TopicMap, split_pointer
 
-#: A meter whose clock is further ahead than this is not believed.
-MAX_AHEAD = timedelta(seconds=120)
+#: A meter whose clock is further ahead than this is not believed; one that is further behind is
+#: reported, and what it says is an estimate: it may have waited for its way to the broker.
+MAX_AHEAD = MAX_BEHIND = timedelta(seconds=120)
+#: What else it may be, where a clock seems to be wrong by hours.
+WRONG_ZONE = "or in another time zone"
+#: What boards without a battery say until the network has told them the time is before this.
+CLOCKS_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 #: A live message that comes later than this was measured by a clock of another opinion.
 PLAUSIBLE_DELAY = timedelta(seconds=2)
 #: Unusable messages of one meter are logged once in this time.
@@ -60,6 +65,8 @@ class Device:
     heard_at: datetime | None = None
     offline: bool = False
     problem: str | None = None
+    #: How old the last live message was when it came, by the meter's own time.
+    delay: timedelta = timedelta()
     _newest: dict[str, tuple[datetime, bytes]] = field(default_factory=dict)
     _parts: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     _logged_at: datetime | None = None
@@ -79,7 +86,8 @@ class Device:
             if at is None:
                 return []
             self.problem = None
-            return self._report(said.numbers, said.counts_mwh, at, retained)
+            estimated = retained or now - at > MAX_BEHIND
+            return self._report(said.numbers, said.counts_mwh, at, estimated)
         # Out of the ordinary: read again with care, which also says what is wrong with it.
         decoded = decode(topic, payload, self.zone, now)
         if decoded.problems:
@@ -93,7 +101,8 @@ class Device:
             return []
         if not decoded.problems:
             self.problem = None
-        return self._report(*self._add_up(decoded.values), at, retained)
+        estimated = retained or now - at > MAX_BEHIND
+        return self._report(*self._add_up(decoded.values), at, estimated)
 
     def receive_availability(self, where: AvailabilityMap, payload: bytes) -> None:
         """Note whether the meter says it is there."""
@@ -119,7 +128,10 @@ class Device:
             return f"{self.name} has gone offline"
         latest = since if self.heard_at is None else max(self.heard_at, since)
         if (now - latest).total_seconds() <= stale_after_s:
-            return None
+            if self.delay <= MAX_BEHIND:
+                return None
+            behind_s = self.delay.total_seconds()
+            return f"{self.name}: its clock is {behind_s:.0f} s behind the hub's ({WRONG_ZONE})"
         if self.problem is not None:
             return f"{self.name} sends nothing usable: {self.problem}"
         if self.heard_at is None:
@@ -148,20 +160,23 @@ class Device:
         retained: bool,
     ) -> datetime | None:
         """Return when a usable message was measured; None if it does not count."""
-        if not retained:
-            self.heard_at = now
+        at = now if said_at is None else said_at
         if said_at is None:
             if retained:
                 return None
-            at = now
         elif said_at > now and said_at - now > MAX_AHEAD:
             ahead_s = (said_at - now).total_seconds()
-            self._complain(f"its clock is {ahead_s:.0f} s ahead of the hub's")
+            self._complain(f"its clock is {ahead_s:.0f} s ahead of the hub's ({WRONG_ZONE})")
             return None
-        elif not self._is_newer(topic.topic, said_at, payload):
+        elif said_at < CLOCKS_SINCE:
+            self._complain(f"its clock is not set: it says {said_at:%Y-%m-%d %H:%M}")
             return None
-        else:
-            at = said_at
+        elif not retained:
+            self.delay = now - said_at
+        if not retained:
+            self.heard_at = now
+        if said_at is not None and not self._is_newer(topic.topic, said_at, payload):
+            return None
         self.counts.accepted += 1
         return at if retained or at.microsecond or at >= now else within_its_second(at, now)
 
@@ -178,7 +193,11 @@ class Device:
         return True
 
     def _report(
-        self, numbers: dict[str, float], counts_mwh: Mapping[str, int], at: datetime, retained: bool
+        self,
+        numbers: dict[str, float],
+        counts_mwh: Mapping[str, int],
+        at: datetime,
+        estimated: bool,
     ) -> list[Report]:
         """Return what was measured. Takes `numbers` for its own."""
         if self.single_phase:
@@ -189,14 +208,14 @@ class Device:
             if counter is None:
                 counter = self.counters[quantity] = Counter(raw_mwh, 0, at)
             if raw_mwh == counter.raw_mwh:
-                counter.at = at
+                counter.stay(at)
             elif not self._count(counter, raw_mwh, at):
                 total_wh = counter.total_mwh / 1000
                 uncertain.append(Report((quantity,), (total_wh,), at, estimated=True))
                 continue
             numbers[quantity] = (counter.raw_mwh + counter.offset_mwh) / 1000
         if numbers:
-            return [Report(tuple(numbers), tuple(numbers.values()), at, retained), *uncertain]
+            return [Report(tuple(numbers), tuple(numbers.values()), at, estimated), *uncertain]
         return uncertain
 
     def _add_up(self, values: Iterable[Value]) -> tuple[dict[str, float], dict[str, int]]:

@@ -38,6 +38,7 @@ def test_a_reset_goes_on_where_it_was():
 def test_the_interval_of_a_reset_is_an_estimate():
     assert not Step.RESET.certain
     assert not Step.SWAPPED.certain
+    assert not Step.RETURNED.certain
     assert Step.ROLLED_OVER.certain
 
 
@@ -58,6 +59,32 @@ def test_a_drop_of_three_percent_is_noise_and_held():
     counter, steps = counting(1000, 970, 999.9, 1001)
     assert steps == [Step.HELD, Step.HELD, Step.COUNTED]
     assert counter.total_mwh == 1001 * KWH
+
+
+def test_a_meter_that_shows_zero_until_it_has_found_its_count_counts_nothing():
+    """As Tasmota does after a start; what it counted in all its life has not flowed just now."""
+    counter, steps = counting(8.0, 8.1, 0, 0, 8.2, 8.3)
+    assert steps == [Step.COUNTED, Step.RESET, Step.COUNTED, Step.RETURNED, Step.COUNTED]
+    assert counter.total_mwh == round(8.3 * KWH)
+
+
+def test_a_meter_that_counts_on_from_zero_has_started_over():
+    counter, steps = counting(3.0, 0, 0.5, 3.2)
+    assert steps == [Step.RESET, Step.COUNTED, Step.COUNTED]
+    assert counter.total_mwh == 6.2 * KWH
+
+
+def test_a_meter_that_counts_on_from_a_little_below_has_been_exchanged():
+    counter, steps = counting(100, 100.5, 95, 95.2, 95.4, 95.7, 96)
+    assert steps == [Step.COUNTED, *[Step.HELD] * 3, Step.SWAPPED, Step.COUNTED]
+    # What it counted while it was not believed is not lost.
+    assert counter.total_mwh == round((100.5 + 0.7 + 0.3) * KWH)
+
+
+def test_noise_below_the_last_count_is_never_taken_for_an_exchange():
+    counter, steps = counting(100, *[99.9, 99.95, 100] * 20)
+    assert set(steps) == {Step.HELD, Step.COUNTED}
+    assert counter.total_mwh == 100 * KWH
 
 
 def test_a_drop_of_forty_percent_to_what_cannot_have_flowed_is_a_swap():
@@ -97,7 +124,8 @@ def test_energy_is_conserved_over_resets_to_zero(added_mwh: list[int], resets: s
     counter, now = Counter(raw, 0, START), START
     for index, added in enumerate(added_mwh):
         now += timedelta(minutes=5)
-        if index in resets and added < raw * 0.9:
+        # One that shows nothing but zero may not have found its count yet.
+        if index in resets and 0 < added < raw * 0.9:
             raw = 0
         raw, expected = raw + added, expected + added
         counter.accept(raw, now, MAX_POWER_W)
