@@ -43,6 +43,8 @@ ENERGIES = ("energy_import", "energy_export")
 #: Made once, as `json.dumps` would make it anew each time.
 SORTED_JSON = json.JSONEncoder(sort_keys=True)
 
+#: Progress is told so often.
+PARTS = 100
 #: Called now and then with the share that is done, 0 to 1.
 Progress = Callable[[float], None]
 
@@ -226,16 +228,16 @@ async def _run(
     hub = Hub(config, loader, virtual=loop, data_dir=folder)
     ledger = _Ledger()
     hub.bus.subscribe_batches(("#",), ledger.keep, owner="simulate")
-    total_s = hours * 3600 / config.hub.time_lapse
+    total_s, began_s = hours * 3600 / config.hub.time_lapse, loop.time()
     for watcher in watchers:
         watcher.begin(SimulationRun.of(hub, hours))
     await hub.start()
     try:
         with _rare_collections():
-            for part in range(100):
-                await asyncio.sleep(total_s / 100)
-                progress((part + 1) / 100)
-            await loop.idle()
+            for part in range(1, PARTS + 1):
+                await loop.sleep_until(began_s + total_s * part / PARTS)
+                progress(part / PARTS)
+            await loop.all_settled()
         for watcher in watchers:
             await watcher.end()
         plugins = {

@@ -6,6 +6,7 @@ Where results go is tried before anything is simulated: a run of an hour must no
 from __future__ import annotations
 
 import math
+import signal
 import sys
 import tempfile
 import time
@@ -185,7 +186,37 @@ def tell(report: Mapping[str, Any]) -> Iterator[str]:
 
 @contextmanager
 def progress(hours: float, stream: TextIO = sys.stderr) -> Iterator[Callable[[float], None]]:
-    """Show how far a simulation is: a bar on a terminal, now and then a line elsewhere."""
+    """Show how far a simulation is, and where it was when it is stopped (Ctrl-C, SIGTERM)."""
+    reached = 0.0
+    try:
+        with _shown(hours, stream) as show, _terminated_as_interrupted():
+
+            def tell_share(share: float) -> None:
+                nonlocal reached
+                reached = share
+                show(share)
+
+            yield tell_share
+    except KeyboardInterrupt:
+        print(
+            f"stopped after {reached * hours:.1f} of {hours:g} h: nothing was written", file=stream
+        )
+        raise
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does: plugins stop, and the temporary data goes."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _shown(hours: float, stream: TextIO) -> Iterator[Callable[[float], None]]:
+    """Show a bar on a terminal, now and then a line elsewhere."""
     if not stream.isatty():
         yield _Lines(hours, stream, time.monotonic)
         return

@@ -114,6 +114,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._idle_waiters.append(waiter)
         await waiter
 
+    async def all_settled(self) -> None:
+        """Wait until all that is due now, every job included, has been done and has settled."""
+        await self.idle()
+        while (wait_s := self._jump.jobs.wait_s()) is not None and wait_s <= 0:
+            await self.idle()
+
+    async def sleep_until(self, time_s: float) -> None:
+        """Wait for a time of this loop: many sleeps in a row would add up their roundings."""
+        await asyncio.sleep(time_s - self.time())
+
     def _wake_idle(self, job_due: bool) -> bool:
         """Wake whoever waits for this moment; return whether there was anybody."""
         waiters, self._settling = self._settling, []

@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from hub.loader import Loader
 from hub.simulate import Result
 from hub.simulate_command import _Lines, feeder_hours, tell, with_settings, write_reports
 
+ROOT = Path(__file__).parents[2]
 EMPTY = "plugins: {}\n"
 
 
@@ -243,6 +248,59 @@ def test_other_plugins_may_report_too(capsys: pytest.CaptureFixture[str], tmp_pa
     assert (tmp_path / "r/tally.txt").read_text() == "[0, 900, 1800, 2700] None 1"
     assert f"report: {tmp_path / 'r/tally.txt'}" in err
     assert (tmp_path / "r/report.html").exists()
+
+
+def test_what_is_due_in_the_last_moment_is_part_of_the_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/crier.py").write_text(
+        "from hub.api import Notification, Plugin, hookimpl\n"
+        "class Crier(Plugin):\n"
+        "    async def start(self, ctx):\n"
+        "        async def cry(): ctx.publish(Notification('all', 'hear', ctx.clock.now()))\n"
+        "        for name in 'abc': ctx.every(7.2, cry, name=name)\n"
+        "@hookimpl\n"
+        "def hub_plugin_types(): return {'crier': Crier}\n"
+    )
+    status, _ = simulate(
+        capsys, tmp_path, "--hours", "1", "--out", str(tmp_path / "r.json"),
+        text="plugins: {c: {use: crier}}\n",
+    )  # fmt: skip
+    assert status == 0
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert result["messages"]["Notification"] == 3 * 500
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_says_so_and_leaves_nothing(tmp_path: Path, how: signal.Signals):
+    (tmp_path / "hub.yaml").write_text("plugins: {c: {use: endless}}\n")
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/endless.py").write_text(
+        "from hub.api import Plugin, hookimpl\n"
+        "class Endless(Plugin):\n"
+        "    async def start(self, ctx):\n"
+        "        print('started', flush=True)\n"
+        "        async def turn(): pass\n"
+        "        ctx.every(0.01, turn)\n"
+        "@hookimpl\n"
+        "def hub_plugin_types(): return {'endless': Endless}\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-m", "hub", "simulate", "-c", str(tmp_path / "hub.yaml"),
+         "--days", "366", "--report", str(tmp_path / "out")],
+        cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "started\n"
+        run.send_signal(how)
+        _, err = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert err == "stopped after 0.0 of 8784 h: nothing was written\n"
+    assert list((tmp_path / "out").iterdir()) == []
+    assert not list(tmp_path.glob("hub-simulate-*"))
 
 
 def test_a_report_that_cannot_be_written_in_the_end_is_a_line():

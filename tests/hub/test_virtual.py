@@ -232,6 +232,28 @@ def test_who_waits_until_all_is_idle_sees_one_due_job_settle():
     assert in_virtual_time(program) == (["first"], ["first", "second"])
 
 
+def test_all_that_is_due_at_a_moment_is_done_before_it_has_settled():
+    async def program() -> tuple[list[str], float]:
+        loop = virtual_loop()
+        scheduler = VirtualScheduler(Clock.of_loop(loop, START), loop)
+        done: list[str] = []
+        for name in "abc":
+
+            async def job(name: str = name) -> None:
+                await asyncio.sleep(0)
+                done.append(name)
+
+            scheduler.add(name, job, interval(10, START + timedelta(seconds=10)))
+        scheduler.start()
+        await loop.sleep_until(10)
+        await loop.all_settled()
+        found = list(done), loop.time()
+        await scheduler.stop()
+        return found
+
+    assert in_virtual_time(program) == (["a", "b", "c"], 10)
+
+
 def test_nobody_starts_jobs_after_the_end():
     async def program() -> int:
         loop = virtual_loop()
