@@ -6,6 +6,7 @@ import asyncio
 import gc
 import hashlib
 import json
+import logging
 import struct
 import tempfile
 import time
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -233,7 +235,7 @@ async def _run(
         watcher.begin(SimulationRun.of(hub, hours))
     await hub.start()
     try:
-        with _rare_collections():
+        with _rare_collections(), _logged_at(hub.clock.feeder_now):
             for part in range(1, PARTS + 1):
                 await loop.sleep_until(began_s + total_s * part / PARTS)
                 progress(part / PARTS)
@@ -267,6 +269,23 @@ async def _run(
         "failed": bad,
         "fingerprint": ledger.digest.hexdigest(),
     }
+
+
+@contextmanager
+def _logged_at(now: Callable[[], datetime]) -> Iterator[None]:
+    """Give log lines the time in the simulation: the moment of the machine says nothing there."""
+    before = logging.getLogRecordFactory()
+
+    def record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        made = before(*args, **kwargs)
+        made.created = now().timestamp()
+        return made
+
+    logging.setLogRecordFactory(record)
+    try:
+        yield
+    finally:
+        logging.setLogRecordFactory(before)
 
 
 @contextmanager

@@ -272,6 +272,24 @@ def test_what_is_due_in_the_last_moment_is_part_of_the_run(
     assert result["messages"]["Notification"] == 3 * 500
 
 
+def test_log_lines_have_the_time_of_the_simulation(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/warner.py").write_text(
+        "from hub.api import Plugin, hookimpl\n"
+        "class Warner(Plugin):\n"
+        "    async def start(self, ctx):\n"
+        "        async def warn(): ctx.log.warning('hot')\n"
+        "        ctx.every(40, warn)\n"
+        "@hookimpl\n"
+        "def hub_plugin_types(): return {'warner': Warner}\n"
+    )
+    text = "hub: {time_lapse: 60}\nplugins: {w: {use: warner}}\n"
+    _, err = simulate(capsys, tmp_path, "--hours", "1", text=text)
+    assert err.splitlines()[0] == "2026-06-21T00:40:00.000Z WARNING w: hot"
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_says_so_and_leaves_nothing(tmp_path: Path, how: signal.Signals):
     (tmp_path / "hub.yaml").write_text("plugins: {c: {use: endless}}\n")
