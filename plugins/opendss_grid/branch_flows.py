@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import circuit_reader
 from .admittances import Admittances
 from .node_voltages import NodeVoltages
 from .protocol import Circuit, ComplexArray
@@ -24,6 +23,19 @@ class Flows:
     element_va: ComplexArray
     losses_va: complex
     head_va: ComplexArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """One terminal of the head: its conductors in the solver's element, their phases (0 to 2), and
+    where they are in the array of powers. `sign` is 1 where power enters the feeder into it.
+    """
+
+    name: str
+    conductors: list[int]
+    phases: list[int]
+    sign: float
+    at: NDArray[np.intp] | None
 
 
 class BranchFlows:
@@ -65,36 +77,36 @@ class BranchFlows:
         self._lossy: ComplexArray = np.concatenate(
             (series, np.repeat(series, terminals - 1))
         ).astype(np.complex128)
-        self._find_head(dss, circuit, stand_ins, terminals)
+        self._heads = tuple(self._find_heads(circuit, stand_ins, terminals))
         self._admittances = (
             Admittances(dss, solved, conductors, terminals, voltages) if self._count else None
         )
 
-    def _find_head(
-        self,
-        dss: Any,
-        circuit: Circuit,
-        stand_ins: Mapping[str, str],
-        terminals: NDArray[np.intp],
-    ) -> None:
-        """Note which conductors the head has, and where they are in the array, if they are."""
-        name, terminal = circuit_reader.head_element(dss)
-        solved = stand_ins.get(name, name)
-        dss.Circuit.SetActiveElement(solved)
-        count = int(dss.CktElement.NumConductors())
-        order = dss.CktElement.NodeOrder()[(terminal - 1) * count : terminal * count]
-        self._head_name = solved
-        self._head_conductors = [at for at, node in enumerate(order) if node in (1, 2, 3)]
-        self._head_phases = [int(order[at]) - 1 for at in self._head_conductors]
-        # Power enters the feeder through the head: out of a transformer's secondary and out of
-        # the source, into the first terminal of a line.
-        self._head_sign = 1.0 if name.startswith("line.") and terminal == 1 else -1.0
-        self._head_at: NDArray[np.intp] | None = None
-        if name in circuit.elements:
-            row = circuit.elements.index(name)
-            if terminal > 1:
-                row = self._count + int((terminals[:row] - 1).sum()) + terminal - 2
-            self._head_at = int(self._starts[row]) + np.array(self._head_conductors, dtype=np.intp)
+    def _find_heads(
+        self, circuit: Circuit, stand_ins: Mapping[str, str], terminals: NDArray[np.intp]
+    ) -> Iterator[_Head]:
+        """Yield which conductors the heads have, and where they are in the array, if they are."""
+        element = self._dss.CktElement
+        for head in circuit.heads:
+            solved = stand_ins.get(head.element, head.element)
+            self._dss.Circuit.SetActiveElement(solved)
+            count = int(element.NumConductors())
+            begin = (head.terminal - 1) * count
+            order = element.NodeOrder()[begin : begin + count]
+            conductors = [at for at, node in enumerate(order) if node in (1, 2, 3)]
+            at = None
+            if head.element in circuit.elements:
+                row = circuit.elements.index(head.element)
+                if head.terminal > 1:
+                    row = self._count + int((terminals[:row] - 1).sum()) + head.terminal - 2
+                at = int(self._starts[row]) + np.array(conductors, dtype=np.intp)
+            yield _Head(
+                name=solved,
+                conductors=[begin + conductor for conductor in conductors],
+                phases=[int(order[conductor]) - 1 for conductor in conductors],
+                sign=1.0 if head.enters else -1.0,
+                at=at,
+            )
 
     def read(self, volts: ComplexArray, changed: Iterable[str] | None) -> Flows:
         """Return the flows of the last solve, which gave these voltages in the solver's order.
@@ -103,7 +115,7 @@ class BranchFlows:
         if that is not known, and then the solver is asked.
         """
         if self._admittances is None:  # a source with loads beside it, and nothing between
-            return Flows(np.empty(0, np.complex128), 0j, self._at_head(self._ask_head()))
+            return Flows(np.empty(0, np.complex128), 0j, self._at_heads(None))
         if changed is None:
             powers_va = self._powers.AllPowers.view(np.complex128).take(self._order) * 1000
         else:
@@ -111,24 +123,30 @@ class BranchFlows:
                 self._admittances.refresh(changed)
             powers_va = self._admittances.powers_va(volts)
         terminals_va = np.add.reduceat(powers_va, self._starts)
-        at = self._head_at
         return Flows(
             element_va=terminals_va[: self._count],
             losses_va=complex(terminals_va.dot(self._lossy)),
-            head_va=self._at_head(self._ask_head() if at is None else powers_va.take(at)),
+            head_va=self._at_heads(powers_va),
         )
 
-    def _ask_head(self) -> ComplexArray:
-        self._dss.Circuit.SetActiveElement(self._head_name)
-        powers_kva = np.array(self._dss.CktElement.Powers()).view(np.complex128)
-        return np.asarray(powers_kva[self._head_conductors] * 1000)
-
-    def _at_head(self, entering_va: ComplexArray) -> ComplexArray:
-        if self._head_phases == [0, 1, 2]:
-            return np.asarray(entering_va * self._head_sign)
+    def _at_heads(self, powers_va: ComplexArray | None) -> ComplexArray:
+        """Return what enters the feeder; without the powers of all branches the solver is asked."""
         head_va = np.zeros(3, dtype=np.complex128)
-        head_va[self._head_phases] = entering_va * self._head_sign
+        for head in self._heads:
+            if powers_va is None or head.at is None:
+                entering_va = self._ask(head)
+            else:
+                entering_va = powers_va.take(head.at)
+            if head.phases == [0, 1, 2]:
+                head_va += entering_va * head.sign
+            else:
+                np.add.at(head_va, head.phases, entering_va * head.sign)
         return head_va
+
+    def _ask(self, head: _Head) -> ComplexArray:
+        self._dss.Circuit.SetActiveElement(head.name)
+        powers_kva = np.array(self._dss.CktElement.Powers()).view(np.complex128)
+        return np.asarray(powers_kva[head.conductors] * 1000)
 
 
 def _first_terminals_first(

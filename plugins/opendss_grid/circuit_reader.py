@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from .feeder_head import find_head
 from .protocol import (
     BranchData,
     BusData,
     CapacitorData,
     Circuit,
     GridError,
+    HeadTerminal,
     LoadData,
     RegulatorData,
 )
@@ -21,19 +23,24 @@ from .protocol import (
 _METRES = {0: 1000.0, 1: 1609.344, 2: 304.8, 3: 1000.0, 4: 1.0, 5: 0.3048, 6: 0.0254, 7: 0.01}
 #: Branches worth drawing; capacitors and faults are shunts.
 _SERIES = ("line", "transformer", "autotrans", "reactor")
+#: How nodes end that are no neutral.
+_ON_A_PHASE = (".1", ".2", ".3")
 #: What hangs on a bus and feeds nothing behind it.
 _HANGING = ("load", "capacitor", "generator", "pvsystem", "storage")
 
 
 def read_circuit(dss: Any) -> Circuit:
     """Return the active circuit of an OpenDSS context as data."""
+    _check_case((*dss.Circuit.AllBusNames(), *dss.Circuit.AllElementNames()))
     buses = tuple(_buses(dss))
     base_of = {bus.name: bus.kv_base * 1000 for bus in buses}
-    nodes = tuple(str(name).lower() for name in dss.Circuit.AllNodeNames())
+    names = (str(name).lower() for name in dss.Circuit.AllNodeNames())
+    nodes = tuple(name for name in names if name.endswith(_ON_A_PHASE))
     regulators = tuple(_regulators(dss))
+    heads = find_head(dss)
     return Circuit(
         name=str(dss.Circuit.Name()).lower(),
-        head_bus=_head_bus(dss),
+        head_bus=_head_bus(dss, heads[0]),
         nodes=nodes,
         node_bases_v=np.array([base_of[node.split(".")[0]] for node in nodes]),
         buses=buses,
@@ -42,29 +49,26 @@ def read_circuit(dss: Any) -> Circuit:
         regulators=regulators,
         capacitors=tuple(_capacitors(dss)),
         elements=tuple(str(name).lower() for name in dss.PDElements.AllNames()),
+        heads=heads,
     )
 
 
-def head_element(dss: Any) -> tuple[str, int]:
-    """Return the element and its terminal where the feeder's head is measured.
+def _check_case(names: Iterable[str]) -> None:
+    """GridError for a name that OpenDSS, which ignores case, did not find upper case letters in.
 
-    It is the first energy meter's element (a transformer is measured at its secondary, where a
-    substation has its instruments); a circuit without a meter is measured at its source.
+    It knows letters such as Ö in UTF-8 only, and not in the locale `C`.
     """
-    if dss.Meters.Count() and dss.Meters.First():
-        name = str(dss.Meters.MeteredElement()).lower()
-        dss.Circuit.SetActiveElement(name)
-        if name.startswith("transformer."):
-            return name, int(dss.CktElement.NumTerminals())
-        return name, int(dss.Meters.MeteredTerminal())
-    dss.Vsources.First()
-    return f"vsource.{dss.Vsources.Name()}".lower(), 1
+    for name in names:
+        if not name.isascii() and name.lower() != name.encode().lower().decode():
+            raise GridError(
+                f"OpenDSS cannot read the upper-case letters of {name!r}: "
+                "expected files in UTF-8 and a locale such as C.UTF-8"
+            )
 
 
-def _head_bus(dss: Any) -> str:
-    name, terminal = head_element(dss)
-    dss.Circuit.SetActiveElement(name)
-    return _bus_name(dss.CktElement.BusNames()[terminal - 1])
+def _head_bus(dss: Any, head: HeadTerminal) -> str:
+    dss.Circuit.SetActiveElement(head.element)
+    return _bus_name(dss.CktElement.BusNames()[head.terminal - 1])
 
 
 def _bus_name(connection: str) -> str:
@@ -143,7 +147,7 @@ def _buses(dss: Any) -> Iterator[BusData]:
             )
         yield BusData(
             name=str(name).lower(),
-            phases=tuple(sorted(int(node) for node in dss.Bus.Nodes())),
+            phases=tuple(sorted(int(node) for node in dss.Bus.Nodes() if node in (1, 2, 3))),
             kv_base=base,
             xy=(float(dss.Bus.X()), float(dss.Bus.Y())) if dss.Bus.Coorddefined() else None,
         )

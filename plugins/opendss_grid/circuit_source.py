@@ -1,5 +1,5 @@
-"""Where in a circuit's files an element is defined: OpenDSS does not remember, the reader wants to
-know.
+"""What a circuit's files say as text: where an element is defined, which OpenDSS does not remember,
+and what OpenDSS would not survive.
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-#: `Redirect sub/loads.dss`, `Compile "Master file.dss"`.
+from .protocol import GridError
+
+#: `Redirect sub/loads.dss`, `Compile "Master file.dss"`, `Redir loads.dss`.
 _FOLLOWED = re.compile(
-    r"^\s*(?:redirect|compile)\s+(?:\(|\[|\{|\"|')?(?P<file>[^\"'()\[\]{}!]+?)[\"')\]}]*\s*(?:!.*)?$",
+    r"^\s*(?:redi\w*|compi\w*)\s+(?:file\s*=\s*)?(?:\(|\[|\{|\"|')?"
+    r"(?P<file>[^\"'()\[\]{}!]+?)[\"')\]}]*\s*(?:!.*)?$",
     re.IGNORECASE,
 )
 #: `New Load.a`, `New object=Load.a`, `New "Load.a"`, `Load.a.kW=3` is no definition.
@@ -19,40 +22,96 @@ _DEFINED = r"^\s*new\s+(?:object\s*=\s*)?[\"'(\[{{]?\s*{name}(?![\w.-])"
 _EDITED = re.compile(
     r"^\s*edit\s+(?:object\s*=\s*)?[\"'(\[{]?\s*(?P<element>[\w-]+\.[\w.-]+)", re.IGNORECASE
 )
-#: `DI_Plot` (or `DI_P`) without a window to plot in ends the whole process.
-_DEADLY = re.compile(r"^\s*di_p\w*", re.IGNORECASE)
-#: Files that name each other are followed no deeper.
-_DEEPEST = 20
+#: These end the whole process, `DI_Plot` for want of a window. Commands may be shortened.
+_DEADLY = re.compile(
+    r"^\s*(?P<command>di_p\w*|compa\w*|yearlyc\w*|solvea\w*|abort|next(?=\s*(?:!.*)?$))\b",
+    re.IGNORECASE,
+)
+#: Who redirects deeper than this goes round in circles.
+_DEEPEST = 50
 
 
 def defined_at(feeder: Path, element: str) -> str | None:
     """Return `file:line` of the `New` of an element such as `load.a`; None if it is not found."""
     wanted = re.compile(_DEFINED.format(name=re.escape(element)), re.IGNORECASE)
-    found = (f"{file}:{number}" for file, number, line in _lines(feeder, 0) if wanted.match(line))
+    found = (f"{file}:{number}" for file, number, line in _lines(feeder) if wanted.match(line))
     return next(found, None)
+
+
+def check_file(feeder: Path) -> None:
+    """GridError if a circuit's file cannot be read, or must not be given to OpenDSS."""
+    if feeder.is_dir():
+        raise GridError(f"{feeder}: is a folder; expected the OpenDSS file of a circuit in it")
+    if not feeder.is_file():
+        raise GridError(f"{feeder}: no such file; expected an OpenDSS circuit")
+    try:
+        feeder.read_bytes()
+    except OSError as error:
+        raise GridError(f"{feeder}: cannot be read: {error.strerror}") from None
+    if (why := deadly(feeder)) is not None:
+        raise GridError(why)
 
 
 def deadly(feeder: Path) -> str | None:
-    """Return `file:line` of a command that OpenDSS does not survive; None if there is none."""
-    found = (f"{file}:{number}" for file, number, line in _lines(feeder, 0) if _DEADLY.match(line))
-    return next(found, None)
+    """Return `file:line: why` of the first command that OpenDSS does not survive, or that it never
+    comes back from; None if there is none.
+    """
+    circles: list[str] = []
+    for file, number, line in _lines(feeder, circles):
+        if found := _DEADLY.match(line):
+            command = found["command"]
+            return f"{file}:{number}: {command} would end the hub; leave it out"
+    return next(iter(circles), None)
 
 
 def edited(feeder: Path) -> Iterator[tuple[str, str]]:
     """Yield `file:line` and the element of every `Edit`, lower case."""
-    for file, number, line in _lines(feeder, 0):
+    for file, number, line in _lines(feeder):
         if found := _EDITED.match(line):
             yield f"{file}:{number}", found["element"].lower()
 
 
-def _lines(path: Path, depth: int) -> Iterator[tuple[Path, int, str]]:
-    """Yield the lines of a file and of those it reads, in the order that OpenDSS sees them."""
+def encoding(feeder: Path) -> str:
+    """Return how names in a circuit's files are written: UTF-8, or else Latin-1, as Windows does.
+
+    Latin-1 has a character for every byte: whatever the files hold comes through unchanged.
+    """
+    for path in dict.fromkeys((feeder, *(file for file, _, _ in _lines(feeder)))):
+        try:
+            path.read_bytes().decode()
+        except UnicodeDecodeError:
+            return "latin-1"
+        except OSError:  # OpenDSS will say so
+            continue
+    return "utf-8"
+
+
+def _lines(
+    path: Path, circles: list[str] | None = None, above: tuple[Path, ...] = ()
+) -> Iterator[tuple[Path, int, str]]:
+    """Yield the lines of a file and of those it reads, in the order that OpenDSS sees them.
+
+    A file that is being read already is not read again; `circles` takes in where that happens.
+    """
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return
-    for number, line in enumerate(text.splitlines(), start=1):
+    above = (*above, path.resolve())
+    in_comment = False
+    for number, line in enumerate(text.split("\n"), start=1):
+        in_comment = in_comment or line.lstrip().startswith("/*")
+        if in_comment:
+            in_comment = "*/" not in line
+            continue
         yield path, number, line
         followed = _FOLLOWED.match(line)
-        if followed and depth < _DEEPEST:
-            yield from _lines(path.parent / followed["file"].strip().replace("\\", "/"), depth + 1)
+        if not followed:
+            continue
+        other = path.parent / followed["file"].strip().replace("\\", "/")
+        if other.resolve() not in above and len(above) < _DEEPEST:
+            yield from _lines(other, circles, above)
+        elif circles is not None:
+            circles.append(
+                f"{path}:{number}: reads {other.name}, which is being read already, without end"
+            )

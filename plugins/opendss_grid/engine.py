@@ -15,15 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import circuit_reader
-from .circuit_source import deadly, defined_at, edited
+from .circuit_mistakes import circuit_mistakes
+from .circuit_source import check_file, defined_at, encoding
 from .cut_lines import CutLines
 from .dss_errors import CONTROL_ITERATIONS_EXCEEDED, one_line, user_errors
-from .load_batch import LoadBatch
+from .load_batch import LoadBatch, fold_multipliers
 from .protocol import (
     Circuit,
     ComplexArray,
@@ -66,6 +69,9 @@ class OpenDssEngine:
         self._cuts = CutLines(self._dss, self._text)
         self._reader: SolutionReader
         self._loads: LoadBatch
+        #: What all loads are to draw, in W and var, and which of them are cut off.
+        self._wanted_loads: tuple[FloatArray, FloatArray]
+        self._cut_loads: NDArray[np.bool_]
         #: What all loads draw as the file has them, in W and var.
         self._file_loads: tuple[FloatArray, FloatArray]
 
@@ -73,18 +79,17 @@ class OpenDssEngine:
 
     def compile(self, path: Path) -> Circuit:
         """Read a feeder file and solve it once with its own controls."""
-        if not path.is_file():
-            raise GridError(f"{path}: no such file; expected an OpenDSS circuit")
-        if (command := deadly(path)) is not None:
-            raise GridError(f"{command}: DI_Plot needs OpenDSS's own window; leave it out")
+        check_file(path)
+        self._dss._api_util.codec = encoding(path)
         with user_errors(path):
             self._text("ClearAll")
-            self._text(f'Compile "{path.resolve()}"')
+            self._read_file(path)
             if not self._dss.Basic.NumCircuits():
                 raise GridError(f"{path}: defines no circuit; expected 'New Circuit.<name> ...'")
             self._text(f"Set Mode=Snapshot Tolerance={TOLERANCE} MaxIter={MAX_ITERATIONS}")
             self._text(f"Set MaxControlIter={MAX_CONTROL_ITERATIONS}")
             self._dss.Solution.Solve()
+            fold_multipliers(self._dss)
             self._shunts = Shunts(self._text)
             self._cuts = CutLines(self._dss, self._text)
             try:
@@ -93,6 +98,17 @@ class OpenDssEngine:
             except circuit_reader.LooseEndError as error:
                 where = defined_at(path, error.element) or path
                 raise GridError(f"{where}: {error}") from None
+            except GridError as error:
+                raise GridError(f"{path}: {error}") from None
+
+    def _read_file(self, path: Path) -> None:
+        """Let OpenDSS read a file. What it shows, exports or saves goes nowhere: beside the circuit
+        it would overwrite the user's files at every start.
+        """
+        with TemporaryDirectory(prefix="opendss-") as folder:
+            self._text(f'Set DataPath="{folder}"')
+            # `Compile` would put the path back to where the circuit is.
+            self._text(f'Redirect "{path.resolve()}"')
 
     def _correct_bases(self) -> Circuit:
         solution = self._reader.read(None)
@@ -103,18 +119,14 @@ class OpenDssEngine:
 
     def mistakes(self, path: Path) -> list[str]:
         """Return what OpenDSS accepted in silence: loads on a phase that nothing feeds, edits of
-        elements that are not there. `path` is the file that was compiled.
+        elements that are not there, voltage bases that cannot be. `path` is the file compiled.
         """
-        found = [
-            f"{defined_at(path, element) or path}: {circuit_reader.LooseEndError(element, node)}"
-            for element, node in circuit_reader.loose_ends(self._dss)
-        ]
-        names = {str(name).lower() for name in self._dss.Circuit.AllElementNames()}
-        kinds = {name.split(".", 1)[0] for name in names}
-        for place, element in edited(path):
-            if element not in names and element.split(".", 1)[0] in kinds:
-                found.append(f"{place}: {element} is not in the circuit")
-        return found
+        nothing = np.zeros(len(self.circuit.loads))
+        self._loads.set(nothing, nothing)
+        no_load_pu = self.solve().voltages_pu
+        self._loads.set(*self._file_loads)
+        self._solve_once()
+        return list(circuit_mistakes(self._dss, self.circuit, path, no_load_pu))
 
     def add_services(self, services: Sequence[ServiceSpec]) -> Circuit:
         """Draw customers; their loads follow those of the file, in the order given."""
@@ -139,6 +151,8 @@ class OpenDssEngine:
             np.array([load.power_w for load in loads]),
             np.array([load.power_var for load in loads]),
         )
+        self._wanted_loads = self._file_loads
+        self._cut_loads = np.zeros(len(loads), dtype=bool)
         self._loads = LoadBatch(self._dss, [load.name for load in loads], *self._file_loads)
         return self.circuit
 
@@ -156,6 +170,9 @@ class OpenDssEngine:
 
     def set_loads(self, power_w: FloatArray, power_var: FloatArray) -> None:
         """Set all loads, in the order of `circuit.loads`."""
+        self._wanted_loads = power_w, power_var
+        if self._cut_loads.any():
+            power_w, power_var = np.where(self._cut_loads, 0.0, (power_w, power_var))
         self._loads.set(power_w, power_var)
 
     def set_tap(self, regulator: str, tap: int) -> None:
@@ -190,16 +207,23 @@ class OpenDssEngine:
 
     def set_head(self, closed: bool) -> None:
         """Open or close all conductors where the feeder's head is measured."""
-        element, terminal = circuit_reader.head_element(self._dss)
-        self._switch(element, closed, 0, terminal)
+        for head in self.circuit.heads:
+            self._switch(head.element, closed, 0, head.terminal)
 
     def set_service(self, load: str, closed: bool) -> None:
-        """Open or close a customer: the drop of a drawn one, the load itself of any other."""
+        """Open or close a customer: the drop of a drawn one; any other draws nothing while open.
+
+        A load itself cannot be opened: OpenDSS lets it draw again from the second solve on.
+        """
         branch = f"line.{load}"
-        drawn = any(b.name == branch and b.bus2 == load for b in self.circuit.branches)
-        if not drawn and all(known.name != load for known in self.circuit.loads):
+        if any(b.name == branch and b.bus2 == load for b in self.circuit.branches):
+            self._switch(branch, closed, 0)
+            return
+        row = next((i for i, known in enumerate(self.circuit.loads) if known.name == load), None)
+        if row is None:
             raise GridError(f"load {load} is not in the circuit")
-        self._switch(branch if drawn else f"load.{load}", closed, 0)
+        self._cut_loads[row] = not closed
+        self.set_loads(*self._wanted_loads)
 
     def _switch(self, element: str, closed: bool, conductor: int, terminal: int = 1) -> None:
         solved = self._cuts.stand_ins.get(element, element)
@@ -281,12 +305,16 @@ class OpenDssEngine:
         return None
 
     def load_powers(self, index: int) -> ComplexArray:
-        """Return what one load draws per conductor in VA after the last solve."""
+        """Return what one load draws per phase in VA after the last solve: against its neutral,
+        where it has one, as its meter would see it.
+        """
         load = self.circuit.loads[index]
         # By name: an index would count loads that the file has disabled.
         self._dss.Loads.Name(load.name)
         values = np.array(self._dss.CktElement.Powers()).view(np.complex128)
-        return np.asarray(values[: len(load.phases)] * 1000)
+        phases = len(load.phases)
+        through_neutral = values[phases:].sum() / phases
+        return np.asarray((values[:phases] + through_neutral) * 1000)
 
     def _text(self, command: str) -> None:
         self._dss.Text.Command(command)

@@ -17,10 +17,31 @@ from .solver_library import ffi, lib
 
 #: Without it every changed load has its admittance computed anew, as by a text command.
 _KEEP_ADMITTANCE = lib.SetterFlags_AvoidFullRecalc
+#: OpenDSS's number of the status of loads that `LoadMult` scales.
+_VARIABLE = 0
 #: Setting this many loads takes longer than finding out that it is not necessary.
 _WORTH_COMPARING = 100
 #: Two products of the same factors differ by less than this share.
 _ROUNDING = 1e-14
+
+
+def fold_multipliers(dss: Any) -> None:
+    """Take `Set LoadMult` and `Set Year` into the loads of the active circuit: they go on drawing
+    what they drew, and what is set from now on is meant as it is. Growth shapes end here.
+    """
+    solution, loads = dss.Solution, dss.Loads
+    factor, year = float(solution.LoadMult()), int(solution.Year())
+    if factor == 1 and year == 0:
+        return
+    dss.Text.Command("Get %growth")
+    growth = (1 + float(dss.Text.Result()) / 100) ** max(year - 1, 0)
+    more = loads.First()
+    while more:
+        grown = growth if not loads.Growth() else 1.0
+        loads.kW(loads.kW() * grown * (factor if loads.Status() == _VARIABLE else 1.0))
+        more = loads.Next()
+    solution.LoadMult(1)
+    solution.Year(0)
 
 
 class LoadBatch:
@@ -92,11 +113,12 @@ class _Buffers:
 def _handles(context: Any) -> dict[str, Any]:
     """Return the handle of every load, disabled ones too, by its lower-case name."""
     found, sizes = ffi.new("void***"), ffi.new("int32_t[4]")
+    codec = context._api_util.codec
     # The handle of the context has no public name; dss_capi.h wants it first everywhere.
     lib.Batch_CreateByClassS(context._api_util.ctx, found, sizes, b"Load")
     try:
         return {
-            ffi.string(lib.Obj_GetName(found[0][row])).decode().lower(): found[0][row]
+            ffi.string(lib.Obj_GetName(found[0][row])).decode(codec).lower(): found[0][row]
             for row in range(sizes[0])
         }
     finally:

@@ -90,8 +90,24 @@ class CapacitorData:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadTerminal:
+    """A terminal at which power comes into the feeder: into the element there with `enters`, such
+    as a line at its first bus, or else out of it, such as a source or a transformer's secondary.
+    """
+
+    element: str
+    terminal: int
+    enters: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Circuit:
-    """What does not change from step to step. `nodes` is the order of every node array."""
+    """What does not change from step to step. `nodes` is the order of every node array.
+
+    Nodes are those of phases 1 to 3: a neutral that the circuit draws is no place to hold a voltage
+    in limits. `heads` together are where all that the feeder takes is measured, `head_bus` the bus
+    of the first.
+    """
 
     name: str
     head_bus: str
@@ -103,6 +119,7 @@ class Circuit:
     regulators: tuple[RegulatorData, ...]
     capacitors: tuple[CapacitorData, ...]
     elements: tuple[str, ...]
+    heads: tuple[HeadTerminal, ...] = ()
 
     def bus(self, name: str) -> BusData | None:
         """Return the bus of that name, whatever its case, or None."""

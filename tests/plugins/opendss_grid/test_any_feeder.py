@@ -22,7 +22,7 @@ New Transformer.sub phases=3 windings=2 buses=(grid head) conns=(delta wye) kvs=
 Redirect parts\lines.dss
 Redirect "parts/loads.dss"
 New EnergyMeter.m element=Line.a terminal=1
-Set VoltageBases=[66, 11, 0.416]
+Set VoltageBases=[66, 11, 0.416, 0.208]
 CalcVoltageBases
 Buscoords coords.csv
 Set Editor="{editor}"

@@ -290,7 +290,7 @@ def test_a_command_that_would_end_the_hub_is_refused(tmp_path: Path) -> None:
     (tmp_path / "reports.dss").write_text("! plots\n  di_plot\n")
     circuit = tmp_path / "circuit.dss"
     circuit.write_text("Clear\nNew Circuit.c\n! DI_Plot\nRedirect reports.dss\n")
-    with pytest.raises(GridError, match=r"reports\.dss:2: DI_Plot needs OpenDSS's own window"):
+    with pytest.raises(GridError, match=r"reports\.dss:2: di_plot would end the hub"):
         OpenDssEngine().compile(circuit)
 
 
