@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .search import Regulator
 from .watch import Point
+from .windows import Regulator
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .search import Decision, Floats, Regulator, SearchError, Taps, probes, search
+from .ranking import Floats
+from .search import Decision, SearchError, Taps, probes, search
 from .targets import Goal, Nodes
+from .windows import Regulator
 
 PowerW = Mapping[str, float]
 

@@ -15,63 +15,23 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from .ranking import Bounds, Floats, Ints, Rank, Ranks, rank, rank_solved
+from .windows import Regulator, Window
+
 Taps = tuple[int, ...]
 #: Yields tap positions to solve; is sent one row of voltages in pu per position.
 Search = Generator[list[Taps], Sequence[Floats], "Decision"]
 
-#: Combinations tried at once; the window around the model's centre is as wide as this allows.
-MOST_COMBINATIONS = 6_000
 #: Combinations solved exactly per round, and rounds at most.
 SOLVED_PER_ROUND = 6
 MOST_ROUNDS = 4
 #: Steps around the best so far that later rounds look at.
 _NEAR = 2
-#: Excess below this is rounding, in pu.
-_TOLERANCE_PU = 1e-4
-#: Excesses beyond this many tolerances, 1 pu, are alike.
-_MOST_WHOLE = 10_000
 
 
 class SearchError(Exception):
     """There is no answer; the sentence says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Regulator:
-    """A tap changer and the range of its positions."""
-
-    name: str
-    lowest: int
-    highest: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Per node in pu: `limit_*` must hold; between `target_*` is where it should come to rest."""
-
-    limit_low: Floats
-    limit_high: Floats
-    target_low: Floats
-    target_high: Floats
-
-    def excess(self, voltages_pu: Floats) -> tuple[Floats, Floats]:
-        """Return per row the largest violation of the limits, and of the target."""
-        return (
-            _excess(voltages_pu, self.limit_low, self.limit_high),
-            _excess(voltages_pu, self.target_low, self.target_high),
-        )
-
-
-def _excess(voltages_pu: Floats, low: Floats, high: Floats) -> Floats:
-    above = (voltages_pu - high).max(axis=-1)
-    below = (low - voltages_pu).max(axis=-1)
-    excess: Floats = np.round(np.maximum(np.maximum(above, below), 0.0), 4)
-    excess[excess <= _TOLERANCE_PU] = 0.0
-    return excess
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +89,9 @@ def search(
     best = present
     for number in range(MOST_ROUNDS):
         # The first look is wide; then the model is right but for its error, and a few steps do.
-        reach = _NEAR if number else _widest(len(regulators))
+        window = Window(regulators, _NEAR if number else None)
         model = _Model(np.array(best), solved[best], slopes)
-        found = _best_of_model(model, regulators, present, bounds, reach)
+        found = _best_of_model(model, window, present, bounds)
         wanted = [taps for taps in found if taps not in solved]
         if not wanted:
             break
@@ -151,68 +111,36 @@ def _probe(regulators: Sequence[Regulator], present: Taps, index: int) -> tuple[
     return tuple(moved), step
 
 
-def _widest(regulators: int) -> int:
-    """Return how many steps a window may reach in each direction."""
-    reach = 1
-    while (2 * reach + 3) ** regulators <= MOST_COMBINATIONS:
-        reach += 1
-    return reach
+def _best_of_model(model: _Model, window: Window, present: Taps, bounds: Bounds) -> list[Taps]:
+    """Return the best few combinations by the model.
 
-
-def _best_of_model(
-    model: _Model, regulators: Sequence[Regulator], present: Taps, bounds: Bounds, reach: int
-) -> list[Taps]:
-    """Return the best few combinations by the model; the window follows a best at its edge."""
-    centre = model.centre
-    while True:
-        combinations = _window(centre, regulators, reach)
-        order = _order(model.predict(combinations), combinations, present, bounds)
-        top = combinations[order]
-        moved = np.abs(top[0] - centre).max()
-        if moved < reach:
-            return [tuple(int(tap) for tap in row) for row in top]
-        centre = top[0]
-
-
-def _window(centre: Ints, regulators: Sequence[Regulator], reach: int) -> Ints:
-    """Return all combinations up to `reach` steps from a centre."""
-    ranges = [
-        np.arange(max(r.lowest, int(c) - reach), min(r.highest, int(c) + reach) + 1)
-        for r, c in zip(regulators, centre, strict=True)
-    ]
-    return np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, len(ranges))
-
-
-def _order(voltages: Floats, combinations: Ints, present: Taps, bounds: Bounds) -> Ints:
-    """Return the best few combinations, best first: limits, target, moves, evenness.
-
-    Each criterion counts in whole tolerances, so that one integer holds them all in their order.
+    The window follows a best that may have a better one behind it, as long as it gets better:
+    of two that are alike, each can be the first in the other's window.
     """
-    beyond, beside = bounds.excess(voltages)
-    moves = np.abs(combinations - np.array(present)).sum(axis=1)
-    uneven = np.maximum(voltages.max(axis=1) - 1.0, 1.0 - voltages.min(axis=1))
-    key = _whole(beyond)
-    for criterion, room in (
-        (_whole(beside), _MOST_WHOLE),
-        (moves, 1_000),
-        (_whole(uneven), _MOST_WHOLE),
-    ):
-        key = key * room + np.minimum(criterion, room - 1)
-    few = min(SOLVED_PER_ROUND, len(key))
-    best = np.argpartition(key, few - 1)[:few]
-    order: Ints = best[np.argsort(key[best], kind="stable")]
-    return order
+    centre = model.centre
+    before: Rank | None = None
+    while True:
+        combinations = window.around(centre)
+        ranks = _ranks(model, combinations, present, bounds, window)
+        order = ranks.best(SOLVED_PER_ROUND)
+        top, best = combinations[order], ranks.of(int(order[0]))
+        inside = window.is_whole and np.abs(top[0] - centre).max() < window.reach
+        if inside or (before is not None and best >= before):
+            return [tuple(int(tap) for tap in row) for row in top]
+        centre, before = top[0], best
 
 
-def _whole(excess: Floats) -> Ints:
-    whole: Ints = np.minimum(np.rint(excess / _TOLERANCE_PU), _MOST_WHOLE - 1).astype(np.int64)
-    return whole
+def _ranks(
+    model: _Model, combinations: Ints, present: Taps, bounds: Bounds, window: Window
+) -> Ranks:
+    return rank(model.predict, combinations, present, bounds, by_total=not window.is_whole)
 
 
 def _best(solved: Mapping[Taps, Floats], present: Taps, bounds: Bounds) -> Taps:
     positions = list(solved)
     voltages = np.array([solved[taps] for taps in positions])
-    return positions[int(_order(voltages, np.array(positions), present, bounds)[0])]
+    ranks = rank_solved(voltages, np.array(positions), present, bounds)
+    return positions[int(ranks.best(1)[0])]
 
 
 def _decide(best: Taps, solved: Mapping[Taps, Floats], present: Taps, bounds: Bounds) -> Decision:

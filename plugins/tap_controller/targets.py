@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .search import Bounds, Floats
+from .ranking import Bounds, Floats
 
 #: A node that moves less than this in pu per tap step is before the regulators.
 _UNMOVED_PU = 1e-4

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from plugins.tap_controller.search import Decision, Floats, Regulator, Search, Taps
+from plugins.tap_controller.ranking import Floats
+from plugins.tap_controller.search import Decision, Search, Taps
+from plugins.tap_controller.windows import Regulator
 
 STEP_PU = 0.00625
 

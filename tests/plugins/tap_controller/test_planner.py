@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from plugins.tap_controller.planner import Case, Plan, Request, plan
-from plugins.tap_controller.search import Regulator, SearchError
+from plugins.tap_controller.search import SearchError
 from plugins.tap_controller.targets import Goal
+from plugins.tap_controller.windows import Regulator
 
 STEP_PU = 0.00625
 NODES = ("650.1", "rg60.1", "671.1", "house1.1", "dark.1")

@@ -1,19 +1,14 @@
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.tap_controller.search import (
-    Bounds,
-    Decision,
-    Regulator,
-    SearchError,
-    Taps,
-    probes,
-    search,
-)
+from plugins.tap_controller.ranking import Bounds
+from plugins.tap_controller.search import Decision, SearchError, Taps, probes, search
+from plugins.tap_controller.windows import Regulator
 from tests.plugins.tap_controller.linear_feeder import STEP_PU, LinearFeeder, regulators
 
 
@@ -153,3 +148,37 @@ def test_the_search_is_as_good_as_trying_everything(base, coupling, present, to_
     decision = find(feeder, regs, present, wanted)
     found = cost(feeder.solve(decision.taps), decision.taps, present, wanted)
     assert found == brute_force(feeder, regs, present, wanted)
+
+
+@given(
+    base=st.lists(st.floats(0.90, 1.10), min_size=3, max_size=3),
+    present=st.tuples(*[st.integers(-16, 16)] * 6),
+    to_high=st.sampled_from([1.0165, 9.0]),
+)
+def test_regulators_in_series_come_to_rest(base, present, to_high):
+    """Two in a row do the same: many positions are alike, and each could lead to the other."""
+    slopes = np.vstack([np.eye(3), np.eye(3)]) * STEP_PU
+    feeder = LinearFeeder(base, slopes.tolist())
+    decision = find(feeder, regulators(6), present, bounds(3, to_high=to_high))
+    assert decision.limit_excess == 0
+    assert decision.target_excess == 0
+
+
+def test_many_regulators_are_searched_a_few_at_a_time():
+    """Four feeders of one substation, all equally high: no single move lowers the highest."""
+    slopes = np.eye(12) * STEP_PU
+    feeder = LinearFeeder([1.06, 1.06, 1.0] * 4, slopes.tolist())
+    decision = find(feeder, regulators(12), (0,) * 12, bounds(12))
+    assert decision.limit_excess == 0
+    assert decision.taps == (-2, -2, 0) * 4
+
+
+def test_a_large_feeder_with_many_regulators_takes_little_memory():
+    slopes = np.repeat(np.eye(12), 700, axis=1) * STEP_PU
+    feeder = LinearFeeder(np.repeat([1.06] * 3 + [1.0] * 9, 700), slopes)
+    tracemalloc.start()
+    decision = find(feeder, regulators(12), (0,) * 12, bounds(8400))
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert decision.limit_excess == 0
+    assert most_bytes < 200e6
