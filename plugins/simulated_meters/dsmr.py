@@ -27,9 +27,13 @@ def measurement(device: str, sample: Sample, clock_offset: timedelta) -> list[tu
         "electricity_currently_delivered": f"{max(power_w, 0) / 1000:.3f}",
         "electricity_currently_returned": f"{max(-power_w, 0) / 1000:.3f}",
     }
-    for phase, volts, amps in zip(sample.phases, sample.voltages_v, sample.currents_a, strict=True):
-        numbers[f"phase_voltage_{_LINE[phase]}"] = f"{volts:.1f}"
-        numbers[f"phase_power_current_{_LINE[phase]}"] = f"{amps:.0f}"
+    columns = (sample.phases, sample.voltages_v, sample.currents_a, sample.powers_w)
+    for phase, volts, amps, watts in zip(*columns, strict=True):
+        line = _LINE[phase]
+        numbers[f"phase_voltage_{line}"] = f"{volts:.1f}"
+        numbers[f"phase_power_current_{line}"] = f"{amps:.0f}"
+        numbers[f"phase_currently_delivered_{line}"] = f"{max(watts, 0) / 1000:.3f}"
+        numbers[f"phase_currently_returned_{line}"] = f"{max(-watts, 0) / 1000:.3f}"
     return [(f"dsmr/reading/{name}", text.encode()) for name, text in numbers.items()]
 
 

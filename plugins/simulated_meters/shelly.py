@@ -1,7 +1,8 @@
 """How Shelly devices of the second generation notify: `NotifyStatus` on `<device>/events/rpc`.
 
 A three-phase meter is a Pro 3EM (components em and emdata), a single-phase one a PM Mini (pm1).
-Energy is in Wh, reactive power is not reported, a phase that is not connected is null.
+Energy is in Wh, reactive power is not reported, a phase that is not connected is null. A PM Mini
+counts both directions in `aenergy`, and what was returned in `ret_aenergy` besides.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def _single_phase(sample: Sample) -> dict[str, object]:
             "current": round(sample.currents_a[0], 3),
             "apower": round(sample.powers_w[0], 1),
             "freq": round(sample.frequency_hz, 1),
-            "aenergy": {"total": sample.import_wh},
+            "aenergy": {"total": sample.import_wh + sample.export_wh},
             "ret_aenergy": {"total": sample.export_wh},
         }
     }

@@ -78,8 +78,8 @@ class Config(PluginConfig):
         """Return the meters of one-phase houses, if this make tells the phases apart: what hangs
         on their first terminal is the house's only phase, whichever of the feeder's that is.
         """
-        fields = (field for topic in preset.topics for field in topic.fields)
-        if not any(field.quantity.endswith("_a") for field in fields):
+        named = (f.quantity.endswith("_a") for topic in preset.topics for f in topic.fields)
+        if not (any(named) or any(topic.first_phase_unnamed for topic in preset.topics)):
             return frozenset()
         return frozenset(h.device(i) for i, h in houses.items() if len(h.phases) == 1)
 

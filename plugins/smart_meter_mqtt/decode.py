@@ -5,6 +5,7 @@ Reads exactly, in decimals, and says what is wrong; `quick` reads most payloads 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -55,28 +56,32 @@ def decode(topic: TopicMap, payload: bytes, zone: tzinfo, now: datetime) -> Deco
         decoded.problems.append(str(error))
         return decoded
     for reader in topic.readers:
-        raw = _first_present(document, reader)
+        raw = _first_present(document, reader.pointers)
         if raw is not None:
-            _decode_field(reader, raw, decoded)
+            less = _first_present(document, reader.less) if reader.less else None
+            _decode_field(reader, raw, less, decoded)
     if not (decoded.values or decoded.problems or topic.partial):
         decoded.problems.append("no known field in it: is the preset the right one?")
     return decoded
 
 
-def _first_present(document: Any, reader: FieldReader) -> Any:
-    for pointer in reader.pointers:
+def _first_present(document: Any, pointers: Iterable[tuple[str, ...]]) -> Any:
+    for pointer in pointers:
         raw = resolve(document, pointer)
         if raw is not None:
             return raw
     return None
 
 
-def _decode_field(reader: FieldReader, raw: Any, decoded: Decoded) -> None:
+def _decode_field(reader: FieldReader, raw: Any, less: Any, decoded: Decoded) -> None:
     try:
         if isinstance(raw, list):
             decoded.values.extend(_channels(reader, raw))
         else:
-            decoded.values.append(_value(reader, reader.quantity, as_number(raw)))
+            number = as_number(raw)
+            if less is not None:
+                number = max(number - as_number(less), Decimal(0))
+            decoded.values.append(_value(reader, reader.quantity, number))
     except PayloadError as error:
         decoded.problems.append(f"{reader.quantity}: {error}")
 

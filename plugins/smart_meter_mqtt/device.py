@@ -11,6 +11,7 @@ from typing import NamedTuple
 from .counters import Counter, Step
 from .decode import Value, decode
 from .payload import PayloadError, parse_json, resolve
+from .phase_names import first_phase, only_phase
 from .preset import AvailabilityMap, Preset, TopicMap, split_pointer
 
 #: A meter whose clock is further ahead than this is not believed; one that is further behind is
@@ -87,7 +88,8 @@ class Device:
                 return []
             self.problem = None
             estimated = retained or now - at > MAX_BEHIND
-            return self._report(said.numbers, said.counts_mwh, at, estimated)
+            numbers = self._by_phase(topic, said.numbers)
+            return self._report(numbers, said.counts_mwh, at, estimated)
         # Out of the ordinary: read again with care, which also says what is wrong with it.
         decoded = decode(topic, payload, self.zone, now)
         if decoded.problems:
@@ -102,7 +104,8 @@ class Device:
         if not decoded.problems:
             self.problem = None
         estimated = retained or now - at > MAX_BEHIND
-        return self._report(*self._add_up(decoded.values), at, estimated)
+        numbers, counts_mwh = self._add_up(decoded.values)
+        return self._report(self._by_phase(topic, numbers), counts_mwh, at, estimated)
 
     def receive_availability(self, where: AvailabilityMap, payload: bytes) -> None:
         """Note whether the meter says it is there."""
@@ -192,6 +195,11 @@ class Device:
         self._newest[topic] = (at, payload)
         return True
 
+    def _by_phase(self, topic: TopicMap, numbers: dict[str, float]) -> dict[str, float]:
+        if topic.first_phase_unnamed:
+            numbers = first_phase(numbers)
+        return only_phase(numbers) if self.single_phase else numbers
+
     def _report(
         self,
         numbers: dict[str, float],
@@ -200,8 +208,6 @@ class Device:
         estimated: bool,
     ) -> list[Report]:
         """Return what was measured. Takes `numbers` for its own."""
-        if self.single_phase:
-            numbers = {quantity.removesuffix("_a"): number for quantity, number in numbers.items()}
         uncertain: list[Report] = []
         for quantity, raw_mwh in counts_mwh.items():
             counter = self.counters.get(quantity)

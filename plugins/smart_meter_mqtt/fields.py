@@ -45,7 +45,8 @@ PHASES = ("a", "b", "c")
 
 class FieldReader(NamedTuple):
     """A field map made ready: pointers split, limits in the payload's unit. One of that unit is
-    `factor` of the hub's. `part` names the addend where a quantity comes in several.
+    `factor` of the hub's. `part` names the addend where a quantity comes in several; what is at
+    `less` is taken off where it is there.
     """
 
     quantity: str
@@ -57,6 +58,7 @@ class FieldReader(NamedTuple):
     raw_high: Decimal
     channels: str
     part: str | None
+    less: tuple[tuple[str, ...], ...] = ()
 
     @property
     def mwh_per_unit(self) -> int:

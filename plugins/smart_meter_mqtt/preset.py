@@ -41,6 +41,9 @@ class FieldMap(_Part):
     part: str | None = Field(
         None, description="this is one of several parts of the quantity, to be added up"
     )
+    less: str | tuple[str, ...] = Field(
+        (), description="JSON pointer of what is in the value and belongs elsewhere, if it is there"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> FieldMap:
@@ -48,14 +51,14 @@ class FieldMap(_Part):
             raise ValueError(f"unknown unit {self.unit!r}; known: {', '.join(SCALES)}")
         if not self.scale:
             raise ValueError("a scale of 0 would make every value 0")
-        for pointer in self._texts:
+        for pointer in (*self._texts, *_texts(self.less)):
             if pointer and not pointer.startswith("/"):
                 raise ValueError(f"a JSON pointer starts with '/', {pointer!r} does not")
         return self
 
     @property
     def _texts(self) -> tuple[str, ...]:
-        return (self.pointer,) if isinstance(self.pointer, str) else self.pointer
+        return _texts(self.pointer)
 
     @property
     def hub_unit(self) -> str:
@@ -80,6 +83,7 @@ class FieldMap(_Part):
             raw_limits[1],
             self.channels,
             self.part,
+            tuple(split_pointer(text) for text in _texts(self.less)),
         )
 
 
@@ -91,6 +95,10 @@ class TopicMap(_Part):
     time: str | None = Field(None, description="JSON pointer of the meter's own time")
     partial: bool = Field(
         False, description="messages without any known field are nothing to complain of"
+    )
+    first_phase_unnamed: bool = Field(
+        False,
+        description="beside phase B or C, a quantity without a phase is that of phase A alone",
     )
     fields: tuple[FieldMap, ...] = Field(min_length=1)
 
@@ -143,6 +151,10 @@ class Preset(_Part):
                 if field.part is not None:
                     parts.setdefault(field.quantity, set()).add(field.part)
         return {quantity: frozenset(names) for quantity, names in parts.items()}
+
+
+def _texts(pointers: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (pointers,) if isinstance(pointers, str) else pointers
 
 
 def split_pointer(pointer: str) -> tuple[str, ...]:

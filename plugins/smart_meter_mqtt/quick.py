@@ -45,7 +45,7 @@ class _Place(NamedTuple):
 
 class _Field(NamedTuple):
     """One quantity: where it is, or else may be, and its limits in the payload's unit, which is so
-    many mWh if this is a counter of energy (else 0).
+    many mWh if this is a counter of energy (else 0); what may be in it and is taken off.
     """
 
     quantity: str
@@ -56,13 +56,14 @@ class _Field(NamedTuple):
     high: float
     channels: str
     mwh_per_unit: int
+    less: tuple[_Place, ...]
 
 
 class QuickReader:
     """Reads the ordinary payloads of one topic."""
 
     def __init__(self, readers: Sequence[FieldReader], time_steps: Steps | None) -> None:
-        pointers = [pointer for reader in readers for pointer in reader.pointers]
+        pointers = [pointer for each in readers for pointer in (*each.pointers, *each.less)]
         if time_steps:
             pointers.append(time_steps)
         self._holders = tuple(dict.fromkeys(pointer[:-1] for pointer in pointers))
@@ -98,10 +99,10 @@ class QuickReader:
         numbers: dict[str, float] = {}
         listed: dict[str, float] = {}
         counts_mwh: dict[str, int] = {}
-        for quantity, holder, key, others, low, high, channels, mwh_per_unit in self._fields:
+        for quantity, holder, key, others, low, high, channels, mwh_per_unit, less in self._fields:
             raw = holders[holder].get(key)
-            if raw is None and others:
-                raw = _first_present(holders, others)
+            if others or less:
+                raw = _with_others(holders, raw, others, less)
             if (type(raw) is float or type(raw) is int) and low <= raw <= high:
                 if mwh_per_unit:
                     counts_mwh[quantity] = round(raw * mwh_per_unit)
@@ -146,7 +147,14 @@ class QuickReader:
         if mwh_per_unit:
             high = min(high, MOST_MWH / mwh_per_unit)
         return _Field(
-            reader.quantity, *first, tuple(others), low, high, reader.channels, mwh_per_unit
+            reader.quantity,
+            *first,
+            tuple(others),
+            low,
+            high,
+            reader.channels,
+            mwh_per_unit,
+            tuple(self._place(pointer) for pointer in reader.less),
         )
 
     def _place(self, pointer: Steps) -> _Place:
@@ -159,6 +167,22 @@ def _first_present(holders: Sequence[dict[str, Any]], places: Iterable[_Place]) 
         if raw is not None:
             return raw
     return None
+
+
+def _with_others(
+    holders: Sequence[dict[str, Any]], raw: Any, others: Iterable[_Place], less: Iterable[_Place]
+) -> Any:
+    """Return a value, or the first of the others if it is not there, less what belongs elsewhere:
+    0 at least, and a text that leaves the payload to `decode` if one of both is no number.
+    """
+    if raw is None:
+        raw = _first_present(holders, others)
+    off = _first_present(holders, less)
+    if raw is None or off is None:
+        return raw
+    if (type(raw) is float or type(raw) is int) and (type(off) is float or type(off) is int):
+        return max(raw - off, 0)
+    return ""
 
 
 def _of_phases(

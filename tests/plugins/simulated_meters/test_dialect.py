@@ -29,6 +29,19 @@ def sample(phases: tuple[str, ...]) -> Sample:
     return meter.sample
 
 
+@pytest.mark.parametrize("name", ["tasmota", "shelly_gen2", "zigbee2mqtt", "esphome"])
+@pytest.mark.parametrize("phases", [("",), ("a", "b", "c")])
+def test_what_is_exported_is_not_imported(name: str, phases: tuple[str, ...]):
+    meter = Meter("m", phases)
+    number = len(phases)
+    for power_w in (-900.0, 300.0):
+        meter.measure(NOW, 3600, [240.0] * number, [power_w] * number, [0.0] * number)
+    assert meter.sample is not None
+    found = heard(name, meter.sample)
+    assert found["energy_import"].value == 300 * number
+    assert found["energy_export"].value == 900 * number
+
+
 def heard(name: str, of: Sample, clock_offset: timedelta = timedelta()) -> dict[str, Measured]:
     """Say a sample in a dialect and read it by the preset; return what was understood."""
     preset = load_preset(PRESETS / f"{name}.yaml")
@@ -61,7 +74,7 @@ def test_a_single_phase_meter_is_understood(name: str):
     assert {quantity: found[quantity] for quantity in expected} == expected
 
 
-@pytest.mark.parametrize("name", ["tasmota", "shelly_gen2"])
+@pytest.mark.parametrize("name", NAMED)
 def test_a_three_phase_meter_is_understood(name: str):
     found = {q: each.value for q, each in heard(name, sample(("a", "b", "c"))).items()}
     assert (found["voltage_a"], found["voltage_b"], found["voltage_c"]) == (240.0, 241.5, 242.0)
@@ -69,7 +82,7 @@ def test_a_three_phase_meter_is_understood(name: str):
     assert (found["power"], found["energy_import"]) == (1150.0, 1150.0)
 
 
-@pytest.mark.parametrize("name", ["tasmota", "shelly_gen2"])
+@pytest.mark.parametrize("name", NAMED)
 def test_a_phase_that_is_not_connected_is_left_out(name: str):
     found = {q: each.value for q, each in heard(name, sample(("b", "c"))).items()}
     assert "voltage_a" not in found
@@ -108,6 +121,8 @@ def test_a_dsmr_meter_is_understood(power_w: float):
         "voltage_b": 229.0,
         "current_a": round(abs(power_w) / 231.4),
         "current_b": 0.0,
+        "power_a": power_w,
+        "power_b": 0.0,
     }
     assert DIALECTS["dsmr"].availability("m", online=True) is None
 

@@ -50,8 +50,28 @@ SHELLY_SWITCH = (
     b'"aenergy":{"total":6.532,"by_minute":[45.199,47.141,88.397],"minute_ts":1626935779},'
     b'"temperature":{"tC":23.5,"tF":74.3}}'
 )
+# Shelly 1PM Mini Gen3, `status/switch:0`: issue 1592 of the Shelly adapter of ioBroker.
+SHELLY_1PM = (
+    b'{"id":0,"source":"SHC","tag":null, "output":false, "apower":0.0, "voltage":238.3, '
+    b'"freq":50.0, "current":0.000, "aenergy":{"total":2690.730,"by_minute":[0.000,0.000,0.000],'
+    b'"minute_ts":1788945300}, "ret_aenergy":{"total":0.000,"by_minute":[0.000,0.000,0.000],'
+    b'"minute_ts":1788945300},"temperature":{"tC":56.1, "tF":132.9}}'
+)
+# A Shelly that measures a small PV plant: `aenergy` counts what was returned, too. Keys as above,
+# figures as in Home Assistant's test of it (github.com/home-assistant/core/pull/153053).
+SHELLY_PV = (
+    b'{"src":"shellypmminig3-1","dst":"shellypmminig3-1/events","method":"NotifyStatus","params":'
+    b'{"ts":1757591520.01,"pm1:0":{"id":0,"voltage":235.0,"current":0.957,"apower":-220.3,'
+    b'"freq":50.0,"aenergy":{"total":3000.000},"ret_aenergy":{"total":1000.000}}}}'
+)
 # A plug on Zigbee2MQTT; keys as in its converters.
 ZIGBEE_PLUG = (
     b'{"ac_frequency":50,"current":0.05,"energy":3.21,"last_seen":"2026-06-21T12:00:00+02:00",'
     b'"linkquality":120,"power":12,"state":"ON","voltage":231}'
+)
+# A three-phase meter on Zigbee2MQTT; keys as in its converter `electrical_measurement`.
+ZIGBEE_THREE_PHASES = (
+    b'{"ac_frequency":50,"current":2.1,"current_phase_b":0.4,"current_phase_c":1.5,"energy":812.4,'
+    b'"last_seen":"2026-06-21T12:00:00+02:00","power":480,"power_phase_b":-90,"power_phase_c":330,'
+    b'"produced_energy":12.75,"voltage":230.4,"voltage_phase_b":231.1,"voltage_phase_c":229.8}'
 )

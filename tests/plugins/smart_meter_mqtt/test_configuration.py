@@ -15,8 +15,8 @@ HOUSES = {
 
 @pytest.mark.parametrize(
     ("make", "meters"),
-    [("dsmr", {"home", "p1"}), ("tasmota", set())],
-    ids=["tells the phases apart", "knows one phase only"],
+    [("dsmr", {"home", "p1"}), ("zigbee2mqtt", {"home", "p1"}), ("tasmota", set())],
+    ids=["tells the phases apart", "leaves out the first", "knows one phase only"],
 )
 def test_meters_of_one_phase_houses(make: str, meters: set[str]):
     config = Config(preset=make)

@@ -86,6 +86,16 @@ def test_shelly_switch_counts_in_wh():
     assert found == {"power": 8.9, "voltage": 237.5, "current": 0.117, "energy_import": 6.532}
 
 
+def test_shelly_switch_that_returned_nothing():
+    found = values(read("shelly_gen2", "status/switch:0", samples.SHELLY_1PM))
+    assert (found["energy_import"], found["energy_export"]) == (2690.73, 0)
+
+
+def test_shelly_counts_what_was_returned_as_energy_too():
+    found = values(read("shelly_gen2", "events/rpc", samples.SHELLY_PV))
+    assert (found["power"], found["energy_import"], found["energy_export"]) == (-220.3, 2000, 1000)
+
+
 def test_zigbee_plug():
     decoded = read("zigbee2mqtt", "{device}", samples.ZIGBEE_PLUG)
     assert decoded.at == datetime(2026, 6, 21, 10, tzinfo=UTC)

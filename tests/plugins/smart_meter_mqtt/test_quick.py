@@ -59,7 +59,10 @@ def exactly(where: TopicMap, payload: bytes) -> Said | None:
         (topic("shelly_gen2", "events/rpc"), samples.SHELLY_NOTIFICATION),
         (topic("shelly_gen2", "status/em:0"), samples.SHELLY_EM),
         (topic("shelly_gen2", "status/switch:0"), samples.SHELLY_SWITCH),
+        (topic("shelly_gen2", "status/switch:0"), samples.SHELLY_1PM),
+        (topic("shelly_gen2", "events/rpc"), samples.SHELLY_PV),
         (topic("zigbee2mqtt", "{device}"), samples.ZIGBEE_PLUG),
+        (topic("zigbee2mqtt", "{device}"), samples.ZIGBEE_THREE_PHASES),
     ],
 )
 def test_what_real_meters_sent_is_read_quickly_and_right(where: TopicMap, payload: bytes):
@@ -144,6 +147,14 @@ def test_what_is_out_of_the_ordinary_is_left_to_be_read_exactly(payload: bytes):
 def test_fields_that_need_arithmetic_are_left_to_be_read_exactly(field: dict[str, str]):
     assert own().quick is not None
     assert own(**field).quick is None
+
+
+@given(total=NUMBERS | ODDITIES, less=NUMBERS | ODDITIES)
+def test_what_belongs_elsewhere_is_taken_off_alike(total: object, less: object):
+    where = own(quantity="energy_import", unit="Wh", less="/R")
+    payload = written({"P": total, "R": less})
+    found = quickly(where, payload)
+    assert found is None or found == exactly(where, payload)
 
 
 def test_sums_are_as_if_added_up_in_decimals():
