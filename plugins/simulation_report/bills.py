@@ -27,7 +27,8 @@ class GridPrices:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """One house. Amounts to pay and to get are all positive; without a tariff the grid's are None.
+    """One house. Amounts to pay and to get are all positive; without a tariff the grid's are None,
+    and so is all of the grid's where the house's meter is silent.
 
     `cost_wei` is what is left to pay in the end, negative where the house earns.
     """
@@ -38,8 +39,8 @@ class Bill:
     sold_wei: int
     penalties_paid_wei: int
     penalties_got_wei: int
-    grid_import_mwh: int
-    grid_export_mwh: int
+    grid_import_mwh: int | None
+    grid_export_mwh: int | None
     grid_cost_wei: int | None
     grid_credit_wei: int | None
 
@@ -57,13 +58,16 @@ class Bill:
 
 
 def bills(
-    import_mwh: Mapping[str, int],
-    export_mwh: Mapping[str, int],
+    import_mwh: Mapping[str, int | None],
+    export_mwh: Mapping[str, int | None],
     trades: Iterable[Trade],
     penalties: Iterable[Penalty],
     prices: GridPrices | None,
 ) -> dict[str, Bill]:
-    """Return the bill of every house; parties of trades and penalties are house ids."""
+    """Return the bill of every house; parties of trades and penalties are house ids.
+
+    Import and export are None where they are not known.
+    """
     sums: Counter[tuple[str, str]] = Counter()
     for trade in trades:
         sums[trade.buyer, "bought_wh"] += trade.paid_wh
@@ -83,12 +87,12 @@ def bills(
 def _bill(
     house: str,
     sums: Counter[tuple[str, str]],
-    import_mwh: int,
-    export_mwh: int,
+    import_mwh: int | None,
+    export_mwh: int | None,
     prices: GridPrices | None,
 ) -> Bill:
-    rest_in = max(0, import_mwh - sums[house, "bought_wh"] * MWH_PER_WH)
-    rest_out = max(0, export_mwh - sums[house, "sold_wh"] * MWH_PER_WH)
+    rest_in = _rest(import_mwh, sums[house, "bought_wh"])
+    rest_out = _rest(export_mwh, sums[house, "sold_wh"])
     return Bill(
         bought_wh=sums[house, "bought_wh"],
         bought_wei=sums[house, "bought_wei"],
@@ -98,10 +102,16 @@ def _bill(
         penalties_got_wei=sums[house, "got"],
         grid_import_mwh=rest_in,
         grid_export_mwh=rest_out,
-        grid_cost_wei=None if prices is None else _cost(rest_in, prices.buy_wei_per_kwh),
-        grid_credit_wei=None if prices is None else _cost(rest_out, prices.sell_wei_per_kwh),
+        grid_cost_wei=_cost(rest_in, None if prices is None else prices.buy_wei_per_kwh),
+        grid_credit_wei=_cost(rest_out, None if prices is None else prices.sell_wei_per_kwh),
     )
 
 
-def _cost(energy_mwh: int, price_wei_per_kwh: int) -> int:
+def _rest(metered_mwh: int | None, traded_wh: int) -> int | None:
+    return None if metered_mwh is None else max(0, metered_mwh - traded_wh * MWH_PER_WH)
+
+
+def _cost(energy_mwh: int | None, price_wei_per_kwh: int | None) -> int | None:
+    if energy_mwh is None or price_wei_per_kwh is None:
+        return None
     return energy_mwh * price_wei_per_kwh // MWH_PER_KWH

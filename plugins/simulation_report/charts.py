@@ -32,6 +32,8 @@ def _mean_kw(energy_mwh: IntArray, edges_s: Sequence[float]) -> list[float]:
 def group_power(data: RunData, flows: Flows, name: str, columns: list[int]) -> Chart:
     """Consumption, production and the exchange of a group of houses with the rest."""
     of, edges_s = flows.of(columns), data.timeline.edges_s()
+    if not of.metered.any():
+        return Chart(name, "", (), (), (), empty="No meter of these houses was ever heard.")
     net = _mean_kw((of.imported - of.exported).sum(axis=1), edges_s)
     shapes: list[Area | Line] = [
         Area("import of the group", "import", _above(net)),
@@ -138,7 +140,9 @@ def houses(data: RunData, flows: Flows) -> list[Chart]:
                     Area("export", "export", _below(net)),
                 ),
                 small=True,
-                empty="Nothing flowed through this meter.",
+                empty="Nothing flowed through this meter."
+                if flows.metered[column]
+                else "This meter was never heard.",
             )
         )
     return charts

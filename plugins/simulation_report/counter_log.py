@@ -20,53 +20,53 @@ class CounterLog:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
+        self.known: NDArray[np.bool_] = np.zeros(len(self.names), dtype=bool)
+        self.looks = 0
         self._column = {name: column for column, name in enumerate(self.names)}
-        self._first_wh: FloatArray = np.full(len(self.names), np.nan)
-        self._looks: list[FloatArray] = []
+        self._shown_mwh: IntArray = np.zeros(len(self.names), dtype=np.int64)
+        self._fell: NDArray[np.bool_] = np.zeros(len(self.names), dtype=bool)
+        self._under_way: IntArray = np.zeros(len(self.names), dtype=np.int64)
+        self._rows: list[IntArray] = []
 
     def begin(self, name: str, value_wh: float) -> None:
         """Note the first reading of a counter: what it shows here was counted before the run."""
         column = self._column.get(name)
-        if column is not None and np.isnan(self._first_wh[column]):
-            self._first_wh[column] = value_wh
+        if column is not None and not self.known[column]:
+            self.known[column] = True
+            self._shown_mwh[column] = round(value_wh * 1000)
 
-    def look(self, values_wh: Sequence[float | None]) -> None:
-        """Note what all counters show at an edge; None where one has shown nothing yet."""
-        self._looks.append(np.array(values_wh, dtype=np.float64))
-
-    @property
-    def looks(self) -> int:
-        """How often all counters were looked at."""
-        return len(self._looks)
-
-    @property
-    def known(self) -> NDArray[np.bool_]:
-        """Which counters have ever shown anything."""
-        known = ~np.isnan(self._first_wh)
-        for look in self._looks:
-            known |= ~np.isnan(look)
-        return known
-
-    def gained_mwh(self) -> IntArray:
-        """Return what each counter gained between two looks.
+    def count(self, values_wh: Sequence[float | None]) -> IntArray:
+        """Take in what all counters show, None where one has shown nothing yet; return what each
+        has gained.
 
         A counter that is silent gains nothing until it speaks again, and one that falls gains
-        nothing in that interval (`fell` names it).
+        nothing (`fell` names it). One that nobody saw begin begins with what it shows first.
         """
-        return np.maximum(np.diff(self._shown_mwh(), axis=0), 0)
+        values = np.array(values_wh, dtype=np.float64)
+        heard = ~np.isnan(values)
+        shown = np.rint(np.nan_to_num(values) * 1000).astype(np.int64)
+        gained = np.where(heard & self.known, shown - self._shown_mwh, 0)
+        self._fell |= gained < 0
+        self._shown_mwh = np.where(heard, shown, self._shown_mwh)
+        self.known = self.known | heard
+        gained = np.maximum(gained, 0)
+        self._under_way += gained
+        return gained
+
+    def look(self, values_wh: Sequence[float | None]) -> IntArray:
+        """Count at the edge of an interval, which ends here; the first look begins the first."""
+        gained = self.count(values_wh)
+        if self.looks:
+            self._rows.append(self._under_way)
+            self._under_way = np.zeros_like(self._under_way)
+        self.looks += 1
+        return gained
+
+    def gained_mwh(self) -> IntArray:
+        """Return what each counter gained in each interval."""
+        return np.array(self._rows, dtype=np.int64).reshape(len(self._rows), len(self.names))
 
     @property
     def fell(self) -> tuple[str, ...]:
         """Counters that showed less than before."""
-        falls = np.any(np.diff(self._shown_mwh(), axis=0) < 0, axis=0).tolist()
-        return tuple(name for name, fell in zip(self.names, falls, strict=True) if fell)
-
-    def _shown_mwh(self) -> IntArray:
-        shown: list[IntArray] = []
-        last = self._first_wh
-        for later in reversed(self._looks):  # a counter nobody saw begin begins with its first look
-            last = np.where(np.isnan(self._first_wh) & ~np.isnan(later), later, last)
-        for look in self._looks:
-            last = np.where(np.isnan(look), last, look)
-            shown.append(np.rint(np.nan_to_num(last) * 1000).astype(np.int64))
-        return np.array(shown, dtype=np.int64).reshape(len(shown), len(self.names))
+        return tuple(name for name, fell in zip(self.names, self._fell, strict=True) if fell)

@@ -53,15 +53,22 @@ DEFINITIONS = (
     Definition(
         "Group import, group export",
         "Iᴳ = Σ max(0, Σ(I − X)), Xᴳ = Σ max(0, Σ(X − I)); inner sums over houses, outer over "
-        "intervals",
+        "quarters of an hour",
         "What the houses together drew from the rest of the feeder and gave to it, netted in each "
-        "interval. The measures of a group use these in place of I and X.",
+        "quarter of an hour, however long the run. The measures of a group use these in place of I "
+        "and X.",
     ),
     Definition(
         "Shared energy",
         "ΣI − Iᴳ = ΣX − Xᴳ",
-        "What one house imported while another exported, in the same interval: it stayed among "
-        "neighbours, traded or not.",
+        "What one house imported while another exported, in the same quarter of an hour: it "
+        "stayed among neighbours, traded or not.",
+    ),
+    Definition(
+        "Feeder balance",
+        "supplied − returned = customers + other loads + losses",
+        "Supplied, returned and losses are those of the power flows, customers is Σ(I − X) by the "
+        "meters. Other loads, what is left, are loads of the circuit that no house stands for.",
     ),
     Definition(
         "Voltage",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -20,8 +20,12 @@ NO_TARIFF = "no tariff"
 def house_bills(data: RunData, flows: Flows) -> dict[str, Bill]:
     """Return the bill of every house."""
     ids = [customer.id for customer in data.customers]
+    metered = flows.metered.tolist()
     imports, exports = (
-        dict(zip(ids, values.sum(axis=0).tolist(), strict=True))
+        {
+            house: mwh if heard else None
+            for house, mwh, heard in zip(ids, values.sum(axis=0).tolist(), metered, strict=True)
+        }
         for values in (flows.imported, flows.exported)
     )
     log = data.market
@@ -67,8 +71,8 @@ class HasEnergy(Protocol):
 
 #: In the order of every table with energies.
 _ENERGIES: tuple[Field[HasEnergy], ...] = (
-    (Column("import_wh", "Import", Kind.ENERGY), lambda of: of.energy.imported),
-    (Column("export_wh", "Export", Kind.ENERGY), lambda of: of.energy.exported),
+    (Column("import_wh", "Import", Kind.ENERGY, absent=UNKNOWN), lambda of: of.energy.imported),
+    (Column("export_wh", "Export", Kind.ENERGY, absent=UNKNOWN), lambda of: of.energy.exported),
     (
         Column("production_wh", "Production", Kind.ENERGY, "of PV", UNKNOWN),
         lambda of: of.energy.produced,
@@ -125,11 +129,11 @@ _GROUPS = Shape[Group](
         (Column("houses", "Houses", Kind.COUNT), lambda g: g.houses),
         *_ENERGIES,
         (
-            Column("from_grid_wh", "Group import", Kind.ENERGY, "netted in each interval"),
+            Column("from_grid_wh", "Group import", Kind.ENERGY, "netted each quarter of an hour"),
             lambda g: g.energy.from_grid,
         ),
         (
-            Column("to_grid_wh", "Group export", Kind.ENERGY, "netted in each interval"),
+            Column("to_grid_wh", "Group export", Kind.ENERGY, "netted each quarter of an hour"),
             lambda g: g.energy.to_grid,
         ),
         (
@@ -159,12 +163,18 @@ _BILLS = Shape[tuple[Customer, Bill]](
             lambda of: of[1].penalties_got_wei,
         ),
         (Column("market_cost_wei", "Market bill", Kind.MONEY), lambda of: of[1].market_cost_wei),
-        (Column("grid_import_wh", "From the grid", Kind.ENERGY), lambda of: of[1].grid_import_mwh),
+        (
+            Column("grid_import_wh", "From the grid", Kind.ENERGY, absent=UNKNOWN),
+            lambda of: of[1].grid_import_mwh,
+        ),
         (
             Column("grid_cost_wei", "Grid cost", Kind.MONEY, absent=NO_TARIFF),
             lambda of: of[1].grid_cost_wei,
         ),
-        (Column("grid_export_wh", "To the grid", Kind.ENERGY), lambda of: of[1].grid_export_mwh),
+        (
+            Column("grid_export_wh", "To the grid", Kind.ENERGY, absent=UNKNOWN),
+            lambda of: of[1].grid_export_mwh,
+        ),
         (
             Column("grid_credit_wei", "Grid credit", Kind.MONEY, absent=NO_TARIFF),
             lambda of: of[1].grid_credit_wei,
@@ -213,7 +223,8 @@ def _house_voltages(data: RunData, house: str) -> Voltages:
 def groups(data: RunData, flows: Flows) -> Table:
     """One row per group of houses, netted."""
     found = [
-        Group(name, len(columns), balance(flows.of(columns))) for name, columns in data.groups()
+        Group(name, len(columns), data.group_balance(flows, name))
+        for name, columns in data.groups().items()
     ]
     return _GROUPS.table(found, data.timeline)
 
@@ -221,6 +232,8 @@ def groups(data: RunData, flows: Flows) -> Table:
 def bill_table(data: RunData, found: dict[str, Bill]) -> Table:
     """One row per house: what was bought, sold and is to be paid."""
     table = _BILLS.table([(c, found[c.id]) for c in data.customers], data.timeline)
+    if data.prices is not None:  # then it is for another reason that an amount is not known
+        table.columns = tuple(replace(c, absent=UNKNOWN) for c in table.columns)
     if len(table.rows) > 1:
         sums = [_sum(values) for values in list(zip(*table.rows, strict=True))[2:]]
         table.total = ("", "All", *sums)
@@ -254,11 +267,11 @@ def intervals(data: RunData, flows: Flows) -> Table:
         )
     ]  # fmt: skip
     charges = [[None if np.isnan(v) else v for v in look.tolist()] for look in data.charge_percent]
-    known = flows.known.tolist()
+    known, metered = flows.known.tolist(), flows.metered.tolist()
     for i in range(len(flows.imported)):
         start = data.timeline.at(edges[i]).isoformat()
         for h, customer in enumerate(data.customers):
             row = [values[i][h] for values in columns]
-            cells = row[:2] + (row[2:] if known[h] else [None] * 4)
+            cells = row if known[h] else [*(row[:2] if metered[h] else [None] * 2), *[None] * 4]
             table.rows.append((start, customer.id, *cells, charges[i + 1][h]))
     return table

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import energy_tables, event_tables, summary
+from . import energy_tables, event_tables, feeder_table, summary
 from .definitions import DEFINITIONS
 from .measures import Flows
 from .page import render
@@ -40,6 +40,7 @@ def write(data: RunData, folder: Path) -> Path:
 def _tables(data: RunData, flows: Flows, bills: dict[str, Any]) -> dict[str, Table]:
     made = (
         energy_tables.groups(data, flows),
+        feeder_table.feeders(data, flows),
         energy_tables.houses(data, flows),
         energy_tables.bill_table(data, bills),
         event_tables.rounds(data),

@@ -10,15 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .counter_log import IntArray
+from .netting_log import Netted
 
 
 @dataclass(frozen=True, slots=True)
 class Flows:
     """Energy per interval (rows) and house (columns) in mWh.
 
-    `known` says per house whether production and battery are known; where not, consumption is not.
+    `metered` says per house whether its meter was ever heard; where not, import and export are 0
+    here and unknown. `known` says whether production and battery are known besides; where not,
+    consumption is not.
     """
 
     imported: IntArray
@@ -26,7 +30,8 @@ class Flows:
     produced: IntArray
     charged: IntArray
     discharged: IntArray
-    known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    metered: NDArray[np.bool_]
+    known: NDArray[np.bool_]
 
     @property
     def consumed(self) -> IntArray:
@@ -42,6 +47,7 @@ class Flows:
             self.produced[:, rows],
             self.charged[:, rows],
             self.discharged[:, rows],
+            self.metered[rows],
             self.known[rows],
         )
 
@@ -50,50 +56,53 @@ class Flows:
 class Balance:
     """Energies of a house or a group over the run in mWh; None where they are not known.
 
-    For a group, `from_grid` and `to_grid` are netted per interval; for a house they are import and
-    export.
+    Import and export of a group are those of its houses whose meters were heard. For a group,
+    `from_grid` and `to_grid` are netted; for a house they are import and export.
     """
 
-    imported: int
-    exported: int
-    from_grid: int
-    to_grid: int
+    imported: int | None
+    exported: int | None
+    from_grid: int | None
+    to_grid: int | None
     produced: int | None
     charged: int | None
     discharged: int | None
     consumed: int | None
 
     @property
-    def shared(self) -> int:
+    def shared(self) -> int | None:
         """What stayed among the houses of a group."""
+        if self.imported is None or self.from_grid is None:
+            return None
         return self.imported - self.from_grid
 
     @property
     def self_sufficiency(self) -> float | None:
         """0 to 1; None where consumption is unknown or nothing was consumed."""
-        if self.consumed is None or self.consumed <= 0:
+        if self.consumed is None or self.consumed <= 0 or self.from_grid is None:
             return None
         return 1 - min(self.from_grid, self.consumed) / self.consumed
 
     @property
     def self_consumption(self) -> float | None:
         """0 to 1; None where production is unknown or nothing was produced."""
-        if not self.produced:
+        if not self.produced or self.to_grid is None:
             return None
         return 1 - min(self.to_grid, self.produced) / self.produced
 
 
-def balance(flows: Flows) -> Balance:
-    """Return the balance of all houses of `flows` as one group; of one house, if it is one."""
-    net = (flows.imported - flows.exported).sum(axis=1)
+def balance(flows: Flows, netted: Netted | None = None) -> Balance:
+    """Return the balance of the houses of `flows`: of a group with what it `netted`, of one house
+    without.
+    """
+    known, heard = bool(flows.known.all()), bool(flows.metered.any())
     imported, exported = int(flows.imported.sum()), int(flows.exported.sum())
-    single = flows.imported.shape[1] == 1
-    known = bool(flows.known.all())
+    whole = netted or Netted(imported, exported)
     return Balance(
-        imported=imported,
-        exported=exported,
-        from_grid=imported if single else int(np.maximum(net, 0).sum()),
-        to_grid=exported if single else int(np.maximum(-net, 0).sum()),
+        imported=imported if heard else None,
+        exported=exported if heard else None,
+        from_grid=whole.from_grid if heard else None,
+        to_grid=whole.to_grid if heard else None,
         produced=int(flows.produced.sum()) if known else None,
         charged=int(flows.charged.sum()) if known else None,
         discharged=int(flows.discharged.sum()) if known else None,

@@ -78,6 +78,7 @@ def render(data: RunData, flows: Flows, tables: dict[str, Table], bills: dict[st
         about=data.about,
         line=data.timeline,
         period=shown.period(data.about.feeder_hours),
+        span=shown.span(data.timeline.start, data.timeline.end),
         interval=shown.duration(data.timeline.interval_s),
         fingerprint=data.result.get("fingerprint", ""),
         style=Markup((HERE / "report.css").read_text(encoding="utf-8")),  # noqa: S704  # our own
@@ -89,10 +90,12 @@ def render(data: RunData, flows: Flows, tables: dict[str, Table], bills: dict[st
         trouble_table=show(tables["troubles"]),
         group_charts=[
             _drawn(charts.group_power(data, flows, name, columns))
-            for name, columns in data.groups()
+            for name, columns in data.groups().items()
         ],
         battery_chart=_drawn(charts.battery_charge(data)),
         groups=show(tables["groups"]),
+        feeder_balance=show(tables["feeders"], _one_feeder(data)),
+        has_market=data.has_market,
         house_charts=[_drawn(chart) for chart in charts.houses(data, flows)],
         charts_left_out=max(0, len(data.customers) - charts.MOST_HOUSES),
         houses=show(tables["houses"], ("house", "site") if one_site else ("house",)),
@@ -139,8 +142,10 @@ def _worst_first(table: Table, data: RunData) -> Table:
 
 
 def _head(data: RunData) -> str | None:
-    """Return what the substation's meter counted; None if there is none."""
-    if not data.head_imports.known.any():
+    """Return what the substation's meter counted; None if there is none, or a simulated feeder,
+    whose balance says more.
+    """
+    if data.supplies or not data.head_imports.known.any():
         return None
     imported = int(data.head_imports.gained_mwh().sum())
     exported = int(data.head_exports.gained_mwh().sum())

@@ -35,8 +35,10 @@ from .alarm_log import AlarmRecord, NotificationRecord
 from .bills import GridPrices
 from .counter_log import CounterLog
 from .market_log import Round, Trade
-from .run_data import DEVICE_COUNTERS, About, Customer, RunData, Trouble
-from .timeline import Timeline, interval_s
+from .netting_log import NETTED_EACH_S, NettingLog
+from .run_data import DEVICE_COUNTERS, About, Customer, RunData, Trouble, groups_of
+from .supply_log import SupplyLog
+from .timeline import LEAST_S, Timeline, interval_s
 from .voltage_log import VoltageLog
 
 HEAD = "head"
@@ -70,6 +72,10 @@ class ReportWatcher:
         self._devices = {house: described.device(house) for house, described in houses.items()}
         ids = list(houses)
         total_s = run.feeder_hours * 3600
+        customers = tuple(
+            Customer(i, h.name(i), h.site, h.pv is not None, h.battery is not None)
+            for i, h in houses.items()
+        )
         self.data = RunData(
             about=About(
                 run.file, run.name, run.version, run.seed, run.feeder_hours, run.time_lapse
@@ -77,15 +83,13 @@ class ReportWatcher:
             timeline=Timeline(
                 run.start.replace(tzinfo=None), interval_s(run.feeder_hours), total_s
             ),
-            customers=tuple(
-                Customer(i, h.name(i), h.site, h.pv is not None, h.battery is not None)
-                for i, h in houses.items()
-            ),
+            customers=customers,
             imports=CounterLog(ids),
             exports=CounterLog(ids),
             devices={name: CounterLog(ids) for name in DEVICE_COUNTERS},
             head_imports=CounterLog([HEAD]),
             head_exports=CounterLog([HEAD]),
+            netting=NettingLog(groups_of(customers), len(ids)),
             prices=None
             if run.tariff is None
             else GridPrices(run.tariff.buy_wei_per_kwh, run.tariff.sell_wei_per_kwh),
@@ -106,7 +110,9 @@ class ReportWatcher:
         self._counting = run.subscribe_batches(
             [f"reading/+/{quantity}" for quantity in COUNTERS], self._first_readings
         )
-        run.every(self.data.timeline.interval_s, self._look)
+        self._looks = 0
+        self._look_s = min(self.data.timeline.interval_s, NETTED_EACH_S)
+        run.every(self._look_s, self._look)
 
     def _first_readings(self, messages: Sequence[Message]) -> None:
         for telegram in telegrams(messages):
@@ -124,19 +130,32 @@ class ReportWatcher:
                     log.begin(house, value)
 
     async def _look(self) -> None:
-        """Look at all counters at the edge of an interval."""
-        edge = round(self._run.elapsed_s() / self.data.timeline.interval_s)
-        if edge == 0:
+        """Look at the counters of all houses, and at the edge of an interval at all others."""
+        passed_s = self._looks * self._look_s
+        self._looks += 1
+        if passed_s == 0:
             await self._see_places()
         else:
             self._counting.close()
-        if edge < self.data.timeline.intervals and not self._ended:
-            await self._note_counters()
+        line = self.data.timeline
+        if self._ended or passed_s >= line.total_s - LEAST_S:
+            return  # the last look is taken by `end`
+        netted, closed = passed_s % NETTED_EACH_S == 0, passed_s % line.interval_s == 0
+        await self._note_counters(netted=netted, closed=closed)
 
-    async def _note_counters(self) -> None:
+    async def _note_counters(self, *, netted: bool, closed: bool) -> None:
         data, devices = self.data, self._devices.values()
-        data.imports.look([self._counter(d, "energy_import") for d in devices])
-        data.exports.look([self._counter(d, "energy_export") for d in devices])
+        imports = [self._counter(d, "energy_import") for d in devices]
+        exports = [self._counter(d, "energy_export") for d in devices]
+        if closed:
+            gained = data.imports.look(imports), data.exports.look(exports)
+        else:
+            gained = data.imports.count(imports), data.exports.count(exports)
+        data.netting.count(*gained)
+        if netted:
+            data.netting.close()
+        if not closed:
+            return
         data.head_imports.look([self._counter(HEAD, "energy_import")])
         data.head_exports.look([self._counter(HEAD, "energy_export")])
         counters = await self._device_counters()
@@ -179,6 +198,7 @@ class ReportWatcher:
             for log in self.data.voltages.values():
                 log.low_pu, log.high_pu = self._limits
         info = await self._run.ask("market/info")
+        self.data.has_market = "market/info" in self._run.services
         for account in info["accounts"] if info else ():
             self.data.market.houses[account["address"]] = account["house"]
 
@@ -190,12 +210,16 @@ class ReportWatcher:
                 state.nodes, data.timeline.interval_s, data.timeline.intervals
             )
             log.low_pu, log.high_pu = getattr(self, "_limits", (log.low_pu, log.high_pu))
-            self._set_clock(state.feeder_time, elapsed_s)
+            data.supplies[state.feeder] = SupplyLog()
+            if len(data.voltages) == 1:  # of several feeders the first one's clock is told
+                self._set_clock(state.feeder_time, elapsed_s)
         if not state.converged:
             data.unsolved_steps += 1
             log.interrupt(elapsed_s)
+            data.supplies[state.feeder].interrupt(elapsed_s)
             return
         log.note(elapsed_s, state.voltages_pu)
+        data.supplies[state.feeder].note(elapsed_s, state.source_w, state.losses_w)
         data.taps.note(elapsed_s, state.feeder, state.taps)
 
     def _set_clock(self, feeder_time: datetime, elapsed_s: float) -> None:
@@ -263,9 +287,10 @@ class ReportWatcher:
         """Take the last look and listen no more: what stopping does is not part of the run."""
         self._ended = True
         while self.data.imports.looks <= self.data.timeline.intervals:
-            await self._note_counters()
-        for log in self.data.voltages.values():
+            await self._note_counters(netted=True, closed=True)
+        for feeder, log in self.data.voltages.items():
             log.hold_until(self.data.timeline.total_s)
+            self.data.supplies[feeder].hold_until(self.data.timeline.total_s)
         for subscription in (*self._subscriptions, self._counting):
             subscription.close()
 

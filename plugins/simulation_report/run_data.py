@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,9 @@ from .alarm_log import AlarmLog
 from .bills import GridPrices
 from .counter_log import CounterLog, FloatArray
 from .market_log import MarketLog
-from .measures import Flows
+from .measures import Balance, Flows, balance
+from .netting_log import NettingLog
+from .supply_log import SupplyLog
 from .tap_log import TapLog
 from .timeline import Timeline
 from .voltage_log import VoltageLog
@@ -67,14 +69,18 @@ class RunData:
     devices: Mapping[str, CounterLog]
     head_imports: CounterLog
     head_exports: CounterLog
+    netting: NettingLog
     #: State of charge in percent at the edges (rows) per customer, NaN where there is none.
     charge_percent: list[FloatArray] = field(default_factory=list)
     voltages: dict[str, VoltageLog] = field(default_factory=dict)
+    #: Of every feeder that is simulated, as `voltages`.
+    supplies: dict[str, SupplyLog] = field(default_factory=dict)
     #: Nodes of each house's meter, by feeder and house id.
     house_nodes: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     limits_from: str = "ANSI C84.1, range A"
     taps: TapLog = field(default_factory=TapLog)
     market: MarketLog = field(default_factory=MarketLog)
+    has_market: bool = False
     alarms: AlarmLog = field(default_factory=AlarmLog)
     troubles: list[Trouble] = field(default_factory=list)
     unsolved_steps: int = 0
@@ -87,20 +93,32 @@ class RunData:
         counted = {name: log.gained_mwh() for name, log in self.devices.items()}
         inverters = self.devices[DEVICE_COUNTERS[0]].known
         plain = np.array([not (c.has_pv or c.has_battery) for c in self.customers], dtype=bool)
+        metered = self.imports.known | self.exports.known
         return Flows(
             imported=self.imports.gained_mwh(),
             exported=self.exports.gained_mwh(),
             produced=counted["pv_wh"],
             charged=counted["battery_in_wh"],
             discharged=counted["battery_out_wh"],
-            known=np.asarray(inverters | plain),
+            metered=metered,
+            known=np.asarray((inverters | plain) & metered),
         )
 
-    def groups(self) -> list[tuple[str, list[int]]]:
+    def groups(self) -> dict[str, list[int]]:
         """Return the groups that get figures of their own, with the columns of their houses."""
-        everyone = list(range(len(self.customers)))
-        homes = [i for i in everyone if self.customers[i].site == "home"]
-        groups = [("All customers" if len(homes) < len(everyone) else "Neighbourhood", everyone)]
-        if 0 < len(homes) < len(everyone):
-            groups.insert(0, ("Homes", homes))
-        return groups
+        return groups_of(self.customers)
+
+    def group_balance(self, flows: Flows, name: str) -> Balance:
+        """Return the balance of one of the groups."""
+        return balance(flows.of(self.groups()[name]), self.netting.of(name))
+
+
+def groups_of(customers: Sequence[Customer]) -> dict[str, list[int]]:
+    """Return the places of the customers by group, the homes first; none without customers."""
+    everyone = list(range(len(customers)))
+    homes = [i for i in everyone if customers[i].site == "home"]
+    if not everyone:
+        return {}
+    if len(homes) == len(everyone):
+        return {"Neighbourhood": everyone}
+    return {"Homes": homes, "All customers": everyone} if homes else {"All customers": everyone}

@@ -73,6 +73,13 @@ def period(hours: float) -> str:
     return f"{hours:g} hour{'' if hours == 1 else 's'}"
 
 
+def span(start: datetime, end: datetime) -> str:
+    """Return from when to when, the day once if it is one."""
+    whole = "%-d %B %Y, %H:%M"
+    same_day = start.date() == end.date()
+    return f"{start.strftime(whole)} to {end.strftime('%H:%M' if same_day else whole)}"
+
+
 def time(iso: str) -> str:
     """Return a local time without seconds."""
     return datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M")
@@ -95,6 +102,7 @@ _NUMBERS = {
     Kind.MONEY: (1e12, 1),
     Kind.PRICE: (1e12, 1),
     Kind.SHARE: (0.01, 0),
+    Kind.FINE_SHARE: (0.01, 1),
     Kind.PERCENT: (1, 0),
     Kind.VOLTAGE: (1, 4),
     Kind.DURATION: (60, 0),
@@ -107,6 +115,7 @@ UNITS = {
     Kind.MONEY: "µETH",
     Kind.PRICE: "µETH/kWh",
     Kind.SHARE: "%",
+    Kind.FINE_SHARE: "%",
     Kind.PERCENT: "%",
     Kind.VOLTAGE: "pu",
     Kind.DURATION: "min",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from . import shown
 from .bills import Bill
-from .measures import Balance, Flows, balance
+from .feeder_table import FeederBalance, balances
+from .measures import Flows
 from .run_data import RunData
 
 
@@ -57,22 +58,16 @@ def market(data: RunData) -> Market:
 
 def figures(data: RunData, flows: Flows) -> list[Figure]:
     """Return the key figures, those of the homes where there are others, too."""
-    name, columns = data.groups()[0]
-    of = balance(flows.of(columns))
     sums = market(data)
-    tone = "bad" if _outside_s(data) else ""
+    tone = "bad" if _longest_outside(data)[0] else ""
     alarms = data.alarms.alarms
     standing = sum(alarm.cleared_s is None for alarm in alarms)
-    whose = f"{name.lower()}, {len(columns)} houses"
     price = sums.mean_price_wei_per_kwh
     return [
-        Figure("Consumption", _energy(of.consumed), whose),
-        Figure("PV production", _energy(of.produced), whose),
-        Figure("Self-sufficiency", shown.share(of.self_sufficiency), "of the consumption"),
-        Figure("Self-consumption", shown.share(of.self_consumption), "of the production"),
+        *_energy_figures(data, flows),
         Figure(
             "Traded", shown.energy(sums.paid_wh * 1000),
-            f"{sums.trades} trades in {sums.rounds} rounds",
+            f"{sums.trades} trades in {sums.rounds} rounds" if data.has_market else "no market",
         ),
         Figure(
             "Mean price", shown.NONE if price is None else shown.money(price),
@@ -95,19 +90,43 @@ def figures(data: RunData, flows: Flows) -> list[Figure]:
     ]  # fmt: skip
 
 
+def _energy_figures(data: RunData, flows: Flows) -> list[Figure]:
+    groups = data.groups()
+    if not groups:
+        return [Figure("Houses", "0", "the file names none")]
+    name = next(iter(groups))
+    of = data.group_balance(flows, name)
+    whose = f"{name.lower()}, {_houses(len(groups[name]))}"
+    return [
+        Figure("Consumption", _energy(of.consumed), whose),
+        Figure("PV production", _energy(of.produced), whose),
+        Figure("Self-sufficiency", shown.share(of.self_sufficiency), "of the consumption"),
+        Figure("Self-consumption", shown.share(of.self_consumption), "of the production"),
+    ]
+
+
+def _houses(count: int) -> str:
+    return f"{count} house{'' if count == 1 else 's'}"
+
+
 def _energy(mwh: int | None) -> str:
     return "unknown" if mwh is None else shown.energy(mwh)
 
 
-def _outside_s(data: RunData) -> float:
-    return sum(log.any_above_s + log.any_below_s for log in data.voltages.values())
+def _longest_outside(data: RunData) -> tuple[float, str]:
+    """Return how long any node was outside the limits, on the feeder where that was longest."""
+    found = ((log.any_outside_s, feeder) for feeder, log in data.voltages.items())
+    return max(found, default=(0.0, ""))
 
 
 def _outside_text(data: RunData) -> str:
     if not data.voltages:
         return "no power flow"
-    outside_s = _outside_s(data)
-    return f"{shown.duration(outside_s)} outside limits" if outside_s else "always within limits"
+    outside_s, feeder = _longest_outside(data)
+    if not outside_s:
+        return "always within limits"
+    where = f" on {feeder}" if len(data.voltages) > 1 else ""
+    return f"{shown.duration(outside_s)} outside limits{where}"
 
 
 def _voltage_range(data: RunData) -> str:
@@ -119,7 +138,8 @@ def _voltage_range(data: RunData) -> str:
 
 def sentences(data: RunData, flows: Flows, bills: dict[str, Bill]) -> list[str]:
     """Return the run in a few plain sentences."""
-    told = [_energy_sentence(name, columns, flows) for name, columns in data.groups()]
+    told = [_energy_sentence(data, flows, name) for name in data.groups()]
+    told += [_supply_sentence(of, len(data.supplies)) for of in balances(data, flows)]
     sums = market(data)
     if sums.trades:
         text = (
@@ -131,7 +151,7 @@ def sentences(data: RunData, flows: Flows, bills: dict[str, Bill]) -> list[str]:
         left = ", ".join(f"{count} {what}" for count, what in odd if count)
         told.append(text + (f" Of the trades, {left}." if left else ""))
     else:
-        told.append("Nothing was traded.")
+        told.append("Nothing was traded." if data.has_market else "The file has no market.")
     for feeder, log in data.voltages.items():
         extremes = log.extremes()
         if extremes is None:
@@ -143,25 +163,39 @@ def sentences(data: RunData, flows: Flows, bills: dict[str, Bill]) -> list[str]:
             f"{high.highest_pu:.4f} pu ({high.node}); limits are {log.low_pu:g} and "
             f"{log.high_pu:g} pu ({data.limits_from})."
         )
+    if not bills:
+        return told
     if data.prices is None:
         told.append(
             "What energy from the grid cost is unknown: the file names no tariff (hub: tariff:)."
         )
     else:
-        total = sum(bill.cost_wei or 0 for bill in bills.values())
-        word = "paid" if total >= 0 else "earned"
-        told.append(f"All houses together {word} {shown.money(abs(total))}, grid included.")
+        known = [bill.cost_wei for bill in bills.values() if bill.cost_wei is not None]
+        total, word = sum(known), "paid" if sum(known) >= 0 else "earned"
+        who = "All houses" if len(known) == len(bills) else f"The {len(known)} houses with a meter"
+        told.append(f"{who} together {word} {shown.money(abs(total))}, grid included.")
     return told
 
 
-def _energy_sentence(name: str, columns: list[int], flows: Flows) -> str:
-    of: Balance = balance(flows.of(columns))
-    count = f"{len(columns)} house{'' if len(columns) == 1 else 's'}"
+def _supply_sentence(of: FeederBalance, feeders: int) -> str:
+    name = f"The feeder {of.feeder}" if feeders > 1 else "The feeder"
+    text = f"{name} drew {shown.energy(of.supplied)} from its source"
+    if of.returned:
+        text += f" and gave {shown.energy(of.returned)} back"
+    if of.loss_share is None:
+        return f"{text}."
+    return f"{text}; {shown.energy(of.lost)} ({100 * of.loss_share:.1f} %) were lost on the way."
+
+
+def _energy_sentence(data: RunData, flows: Flows, name: str) -> str:
+    of, houses = data.group_balance(flows, name), len(data.groups()[name])
+    if of.imported is None or of.exported is None:
+        return f"{name} ({_houses(houses)}): no meter was ever heard."
     text = (
-        f"{name} ({count}): {shown.energy(of.imported)} imported, "
+        f"{name} ({_houses(houses)}): {shown.energy(of.imported)} imported, "
         f"{shown.energy(of.exported)} exported"
     )
-    if len(columns) > 1:
+    if houses > 1 and of.shared is not None:
         text += f", {shown.energy(of.shared)} of that from one to another"
     if of.consumed is None or of.produced is None:
         return f"{text}; production or batteries of some houses are unknown."
@@ -184,15 +218,13 @@ def troubles(data: RunData) -> list[str]:
     ailing = sorted({t.plugin for t in data.troubles} - failed)
     if ailing:
         found.append(f"Not well for some time: {', '.join(ailing)} (see Plugins in trouble).")
-    silent = [
-        customer.name
-        for customer, imports, exports in zip(
-            data.customers, data.imports.known, data.exports.known, strict=True
-        )
-        if not (imports or exports)
-    ]
+    heard = data.flows().metered.tolist()
+    silent = [c.name for c, known in zip(data.customers, heard, strict=True) if not known]
     if silent:
-        found.append(f"No reading from the meter of {_some(silent)}: their energies are 0 here.")
+        found.append(
+            f"No reading from the meter of {_some(silent)}: what flowed there is unknown and in "
+            f"no sum."
+        )
     fell = sorted({*data.imports.fell, *data.exports.fell})
     if fell:
         found.append(f"Energy counters fell at {_some(fell)}; that energy is not counted.")

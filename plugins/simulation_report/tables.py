@@ -31,6 +31,8 @@ class Kind(StrEnum):
     PRICE = "price"
     #: 0 to 1; shown in percent.
     SHARE = "share"
+    #: The same, where a tenth of a percent matters.
+    FINE_SHARE = "fine_share"
     PERCENT = "percent"
     VOLTAGE = "voltage"
     #: Feeder seconds; shown in minutes.

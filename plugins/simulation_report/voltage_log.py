@@ -83,6 +83,7 @@ class VoltageLog:
         self._since_s = 0.0
         self.any_above_s = 0.0
         self.any_below_s = 0.0
+        self.any_outside_s = 0.0
         self.solutions = 0
 
     def watch_houses(self, nodes: Collection[str]) -> None:
@@ -120,6 +121,7 @@ class VoltageLog:
         self._below_s += below * passed_s
         self.any_above_s += passed_s * bool(above.any())
         self.any_below_s += passed_s * bool(below.any())
+        self.any_outside_s += passed_s * bool(above.any() or below.any())
 
     def interrupt(self, elapsed_s: float) -> None:
         """There is no solution from here on: what was last is counted no further."""

@@ -130,18 +130,30 @@ def test_a_hub_without_plugins_has_a_report_too(capsys: pytest.CaptureFixture[st
     assert err.splitlines()[-1] == f"report: {tmp_path / 'a/b/report.html'}"
     page = (tmp_path / "a/b/report.html").read_text()
     assert "voltages are unknown" in page
-    assert "Nothing was traded." in page
+    assert "The file has no market." in page
+    assert "The file names no houses." in page
 
 
 def test_a_meter_that_never_spoke_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    text = "houses: {house1: {pv: {kwp: 5}}}\nplugins: {}\n"
+    text = (
+        'hub: {tariff: {buy: "0.3"}}\nhouses: {house1: {pv: {kwp: 5}}, house2: {}}\nplugins: {}\n'
+    )
     status, _ = simulate(
         capsys, tmp_path, "--hours", "1", "--report", str(tmp_path / "r"), text=text
     )
     assert status == 0
     page = (tmp_path / "r/report.html").read_text()
-    assert "No reading from the meter of House 1" in page
-    assert ">unknown<" in page
+    assert "No reading from the meter of House 1, House 2" in page
+    assert "Homes (2 houses): no meter was ever heard." not in page
+    assert "Neighbourhood (2 houses): no meter was ever heard." in page
+    assert "This meter was never heard." in page
+    tables = json.loads((tmp_path / "r/report.json").read_text())["tables"]
+    for house in tables["houses"]:
+        assert (house["import_wh"], house["consumption_wh"]) == (None, None)
+    for bill in tables["bills"]:
+        assert (bill["market_cost_wei"], bill["grid_cost_wei"]) == (0, None)
+    assert {row["import_wh"] for row in tables["groups"]} == {None}
+    assert "no tariff" not in page
 
 
 def test_a_plugin_that_fails_is_told_and_the_exit_status_says_so(

@@ -50,7 +50,16 @@ def test_strangers_are_ignored_and_a_first_reading_stays_the_first():
     log.begin("a", 2.0)
     log.look([3.0])
     log.look([3.5])
-    assert log.gained_mwh().tolist() == [[500]]
+    assert log.gained_mwh().tolist() == [[2500]]
+
+
+def test_looks_in_between_tell_their_gain_and_end_no_interval():
+    log = CounterLog(["a"])
+    log.look([1.0])
+    assert log.count([3.0]).tolist() == [2000]
+    assert log.count([None]).tolist() == [0]
+    assert log.look([4.0]).tolist() == [1000]
+    assert log.gained_mwh().tolist() == [[3000]]
 
 
 @given(st.lists(st.lists(st.integers(0, 10**6), min_size=3, max_size=3), min_size=1, max_size=20))

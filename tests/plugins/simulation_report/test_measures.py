@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from plugins.simulation_report.measures import Flows, balance
+from plugins.simulation_report.measures import Balance, Flows, balance
+from plugins.simulation_report.netting_log import NettingLog
 
 
 def flows(**columns: list[list[int]]) -> Flows:
@@ -14,7 +15,18 @@ def flows(**columns: list[list[int]]) -> Flows:
     shape = np.array(columns["imported"]).T.shape
     names = ("imported", "exported", "produced", "charged", "discharged")
     found = {n: np.array(columns[n]).T if n in columns else np.zeros(shape, int) for n in names}
-    return Flows(**found, known=np.ones(shape[1], dtype=bool))
+    known = np.ones(shape[1], dtype=bool)
+    return Flows(**found, metered=known.copy(), known=known)
+
+
+def grouped(of: Flows) -> Balance:
+    """All houses as one group, netted in each of their intervals."""
+    houses = of.imported.shape[1]
+    log = NettingLog({"all": range(houses)}, houses)
+    for imported, exported in zip(of.imported, of.exported, strict=True):
+        log.count(imported, exported)
+        log.close()
+    return balance(of, log.of("all"))
 
 
 def test_one_house_by_hand():
@@ -33,7 +45,7 @@ def test_one_house_by_hand():
 def test_two_neighbours_by_hand():
     """First interval: A gives 5, B takes 3 of them. Second: A gives 1, B takes 4."""
     both = flows(imported=[[0, 0], [3, 4]], exported=[[5, 1], [0, 0]], produced=[[5, 1], [0, 0]])
-    of = balance(both)
+    of = grouped(both)
     assert (of.imported, of.exported) == (7, 6)
     assert (of.from_grid, of.to_grid) == (0 + 3, 2 + 0)
     assert of.shared == 4 == of.exported - of.to_grid
@@ -58,6 +70,30 @@ def test_what_one_house_does_not_tell_is_unknown_for_the_group_but_not_for_the_o
     assert balance(both.of([0])).consumed == 6
 
 
+def test_a_meter_that_was_never_heard_is_unknown_and_in_no_sum():
+    both = flows(imported=[[5], [0]])
+    both.metered[1] = both.known[1] = False
+    silent = balance(both.of([1]))
+    assert (silent.imported, silent.exported, silent.consumed) == (None, None, None)
+    assert (silent.self_sufficiency, silent.shared) == (None, None)
+    assert grouped(both).imported == 5
+    assert grouped(both).consumed is None
+
+
+def test_what_is_netted_does_not_depend_on_how_often_one_looks_in_between():
+    """In a quarter of an hour one house gives 4 and then another takes 3: 3 are shared."""
+    log = NettingLog({"all": [0, 1], "one": [1]}, 2)
+    log.count(np.array([0, 0]), np.array([4, 0]))
+    log.count(np.array([0, 3]), np.array([0, 0]))
+    log.close()
+    assert (log.of("all").from_grid, log.of("all").to_grid) == (0, 1)
+    assert (log.of("one").from_grid, log.of("one").to_grid) == (3, 0)
+    log.count(np.array([0, 2]), np.array([0, 0]))
+    assert log.of("all").from_grid == 0  # that quarter is not over
+    log.close()
+    assert (log.of("all").from_grid, log.of("all").to_grid) == (2, 1)
+
+
 ENERGY = arrays(np.int64, (3, 2), elements=st.integers(0, 10**12))
 
 
@@ -65,8 +101,8 @@ ENERGY = arrays(np.int64, (3, 2), elements=st.integers(0, 10**12))
 def test_houses_add_up_to_the_group_and_energy_is_conserved(
     imported, exported, produced, charged, discharged
 ):
-    all_of = Flows(imported, exported, produced, charged, discharged, np.ones(2, dtype=bool))
-    group = balance(all_of)
+    all_of = Flows(imported, exported, produced, charged, discharged, *np.ones((2, 2), dtype=bool))
+    group = grouped(all_of)
     houses = [balance(all_of.of([h])) for h in range(2)]
     for name in ("imported", "exported", "produced", "charged", "discharged", "consumed"):
         assert sum(getattr(house, name) for house in houses) == getattr(group, name), name

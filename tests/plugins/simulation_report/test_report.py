@@ -117,6 +117,30 @@ def test_intervals_add_up_to_houses_and_houses_to_groups(runs: tuple[Path, Path]
             assert mwh(own, key) == mwh([house], key), (house["house"], key)
 
 
+def test_a_group_is_netted_in_each_quarter_of_an_hour(runs: tuple[Path, Path]):
+    """The intervals are five minutes long: three of them are one."""
+    intervals = rows(runs[0], "intervals")
+    starts = sorted({row["start"] for row in intervals})
+    net = dict.fromkeys(starts, 0.0)
+    for row in intervals:
+        net[row["start"]] += float(row["import_wh"]) - float(row["export_wh"])
+    quarters = [sum(net[start] for start in starts[i : i + 3]) for i in range(0, 12, 3)]
+    (everyone,) = [row for row in rows(runs[0], "groups") if row["group"] == "All customers"]
+    assert float(everyone["from_grid_wh"]) == sum(max(0, wh) for wh in quarters)
+    assert float(everyone["to_grid_wh"]) == sum(max(0, -wh) for wh in quarters)
+
+
+def test_the_balance_of_the_feeder_closes(report: dict):
+    """What the source gave is what the substation's meter counted, within its accuracy."""
+    (feeder,) = report["tables"]["feeders"]
+    customers = sum(h["import_wh"] - h["export_wh"] for h in report["tables"]["houses"])
+    assert feeder["customers_wh"] == customers
+    parts = feeder["customers_wh"] + feeder["others_wh"] + feeder["losses_wh"]
+    assert feeder["supplied_wh"] - feeder["returned_wh"] == pytest.approx(parts, abs=0.01)
+    assert feeder["losses_wh"] == pytest.approx(feeder["supplied_wh"] * feeder["loss_share"])
+    assert 0.01 < feeder["loss_share"] < 0.04
+
+
 def test_no_minute_of_the_run_is_left_out(runs: tuple[Path, Path]):
     """The works draw the same all the time, so what they draw is the same from the first minute."""
     works = [r for r in rows(runs[0], "intervals") if r["house"] == "works"]
