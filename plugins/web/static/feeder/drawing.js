@@ -11,6 +11,11 @@ const PHASES = ["a", "b", "c"];
 const FULL = { pitchY: 100, boxW: 62, cellH: 14, numbers: true, chipStep: 15, left: 40, top: 44 };
 const COMPACT = { pitchY: 66, boxW: 26, cellH: 9, numbers: false, chipStep: 14, left: 30, top: 30 };
 const ROOM_FOR_NUMBERS = 112;
+/** A long feeder's rows come closer, to about this height in px, but not closer than names allow. */
+const TALL = 900;
+const CLOSEST_Y = 54;
+/** So wide is a letter of a bus's name at most, in px. */
+const LETTER = 7;
 const MOST_CHIPS = 3;
 /** Less than this share of the largest flow is shown as no flow. */
 const STILL = 0.002;
@@ -28,14 +33,16 @@ export class Drawing {
     const pitch = width / columns;
     this._m = onGrid && pitch >= ROOM_FOR_NUMBERS ? FULL : COMPACT;
     const m = this._m;
+    const pitchY = m.numbers ? m.pitchY : Math.max(CLOSEST_Y, Math.min(m.pitchY, TALL / rows));
     const pitchX = Math.min((width - 2 * m.left - (m.numbers ? 60 : 20)) / Math.max(columns - 1, 1), 190);
     this._left =
       m.left + Math.max(0, (width - 2 * m.left - pitchX * (columns - 1) - (m.numbers ? 60 : 20)) / 2);
     this._at = (/** @type {string} */ bus) => {
       const [column, row] = places.get(bus) ?? [0, 0];
-      return [this._left + column * pitchX, m.top + row * m.pitchY];
+      return [this._left + column * pitchX, m.top + row * pitchY];
     };
-    const height = m.top + (rows - 1) * m.pitchY + (m.numbers ? 76 : 40);
+    this._pitchX = pitchX;
+    const height = m.top + (rows - 1) * pitchY + (m.numbers ? 76 : 40);
     /** @type {Map<number, {cell: any, text: any, sign: any}>} by place in the array of voltages */
     this._cells = new Map();
     /** @type {Map<string, {group: any, line: any, flow: any, arrow: any, label: any}>} */
@@ -136,6 +143,10 @@ export class Drawing {
     const m = this._m;
     const [x, y] = this._at(bus.name);
     const [w, top] = [m.boxW, y - 1.5 * m.cellH];
+    // Before the box there is no arrow in the way; in the first column there may be no room.
+    const width = LETTER * bus.name.length;
+    const before = !m.numbers && x - 4 >= width;
+    const fits = width <= this._pitchX + (before ? w / 2 : 0);
     return svg(
       "g",
       { class: "bus" },
@@ -150,13 +161,14 @@ export class Drawing {
       }),
       bus.rows.map((row, i) => this._cell(row, i, x - w / 2, top + i * m.cellH)),
       named &&
+        fits &&
         svg(
           "text",
           {
             class: "bus-name",
-            x: m.numbers ? x - w / 2 : x - 4,
+            x: before ? x - 4 : x - w / 2,
             y: top - 6,
-            "text-anchor": m.numbers ? "start" : "end",
+            "text-anchor": before ? "end" : "start",
           },
           bus.name,
         ),
