@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from .counters import Counter, Step
 from .decode import Value, decode
+from .meter_clock import MeterClock
 from .payload import PayloadError, parse_json, resolve
 from .phase_names import first_phase, only_phase
 from .preset import AvailabilityMap, Preset, TopicMap, split_pointer
@@ -66,8 +67,11 @@ class Device:
     heard_at: datetime | None = None
     offline: bool = False
     problem: str | None = None
-    #: How old the last live message was when it came, by the meter's own time.
+    clock: MeterClock = field(default_factory=MeterClock)
+    #: How old the last live message was when it came, by the meter's corrected time.
     delay: timedelta = timedelta()
+    #: Something to tell once.
+    news: str | None = None
     _newest: dict[str, tuple[datetime, bytes]] = field(default_factory=dict)
     _parts: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     _logged_at: datetime | None = None
@@ -142,7 +146,12 @@ class Device:
         return f"{self.name} is silent since {self.heard_at:%H:%M:%S} UTC"
 
     def log_line(self, now: datetime) -> str | None:
-        """Return a line for the log if something is wrong and none was due within a minute."""
+        """Return a line for the log if there is news, or something is wrong and none was due within
+        a minute.
+        """
+        if self.news is not None:
+            news, self.news = self.news, None
+            return f"{self.name}: {news}"
         if self.problem is None:
             return None
         if self._logged_at is not None and now - self._logged_at < LOG_EVERY:
@@ -163,25 +172,32 @@ class Device:
         retained: bool,
     ) -> datetime | None:
         """Return when a usable message was measured; None if it does not count."""
-        at = now if said_at is None else said_at
         if said_at is None:
             if retained:
                 return None
-        elif said_at > now and said_at - now > MAX_AHEAD:
-            ahead_s = (said_at - now).total_seconds()
-            self._complain(f"its clock is {ahead_s:.0f} s ahead of the hub's ({WRONG_ZONE})")
-            return None
-        elif said_at < CLOCKS_SINCE:
+            self.heard_at = now
+            self.counts.accepted += 1
+            return now
+        if said_at < CLOCKS_SINCE:
             self._complain(f"its clock is not set: it says {said_at:%Y-%m-%d %H:%M}")
             return None
-        elif not retained:
-            self.delay = now - said_at
+        if not retained and self.clock.note(said_at, now):
+            self.news = self.clock.text
+            # By its new time nothing has been said yet.
+            self._newest.clear()
+        at = said_at + self.clock.behind if self.clock.behind else said_at
+        if at > now and at - now > MAX_AHEAD:
+            ahead_s = (at - now).total_seconds()
+            self._complain(f"its clock is {ahead_s:.0f} s ahead of the hub's ({WRONG_ZONE})")
+            return None
         if not retained:
-            self.heard_at = now
-        if said_at is not None and not self._is_newer(topic.topic, said_at, payload):
+            self.heard_at, self.delay = now, now - at
+        if not self._is_newer(topic.topic, said_at, payload):
             return None
         self.counts.accepted += 1
-        return at if retained or at.microsecond or at >= now else within_its_second(at, now)
+        if at >= now:
+            return now  # what is measured has happened
+        return at if retained or at.microsecond else within_its_second(at, now)
 
     def _is_newer(self, topic: str, at: datetime, payload: bytes) -> bool:
         newest = self._newest.get(topic)

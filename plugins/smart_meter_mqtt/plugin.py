@@ -97,6 +97,7 @@ class SmartMeterMqtt(Plugin[Config]):
                     "heard_at": device.heard_at and device.heard_at.isoformat(),
                     "offline": device.offline,
                     "problem": device.problem,
+                    "clock_behind_s": device.clock.behind.total_seconds(),
                     "accepted": device.counts.accepted,
                     "unusable": device.counts.unusable,
                     "duplicate": device.counts.duplicate,
@@ -151,7 +152,7 @@ class SmartMeterMqtt(Plugin[Config]):
             for quantities, values, at, estimated in reports:
                 quality = Quality.ESTIMATED if estimated else Quality.GOOD
                 self.telegrams.append(Telegram(device.name, quantities, values, at, quality))
-            if device.problem is not None:
+            if device.problem is not None or device.news is not None:
                 line = device.log_line(now)
                 if line is not None:
                     self.ctx.log.warning("%s", line)
