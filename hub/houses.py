@@ -12,14 +12,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-_BUS = re.compile(r"^[A-Za-z0-9_-]+(\.[123]){1,3}$")
+#: Simulators have buses with letters of all languages; none of these ends a name in a command.
+_BUS = re.compile(r"^[^\s.,=!|\"'()\[\]{}]+(\.[123]){1,3}$")
 _SPAN = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)")
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
 _WALLET = re.compile(r"^0x[0-9a-fA-F]{40}$")
 
 
 def _bus(value: str) -> str:
-    if not _BUS.fullmatch(value):
+    phases = value.split(".")[1:]
+    if not _BUS.fullmatch(value) or len(set(phases)) < len(phases):
         raise ValueError("expected a bus with its phases, such as 671.1 or 675.1.2.3")
     return value
 

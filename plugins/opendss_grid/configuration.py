@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from hub.api import ConfigPath, Duration, House, PluginConfig, Service
 
@@ -16,6 +18,12 @@ from .houses import HouseSpec, TripSpec
 from .protocol import GridError
 from .simulation import Settings
 from .surroundings import Place
+
+
+def _time_of_day(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError("expected a time from 00:00 to 23:59")
+    return value
 
 
 class FeederConfig(PluginConfig):
@@ -76,9 +84,8 @@ class GridConfig(FeederConfig):
     latitude_deg: float = Field(40.0, ge=-90, le=90, description="latitude, north positive")
     longitude_deg: float = Field(-75.0, ge=-180, le=180, description="longitude, east positive")
     altitude_m: float = Field(0.0, ge=-500, le=9000, description="height above the sea in metres")
-    time_of_day: str | None = Field(
+    time_of_day: Annotated[str, BeforeValidator(_time_of_day)] | None = Field(
         None,
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
         description="local time such as '09:00' at which the feeder begins; puts it on the "
         "longitude where that is so and overrides longitude_deg",
     )
@@ -128,6 +135,9 @@ def house_specs(config: FeederConfig, houses: Mapping[str, House]) -> list[House
     if unknown:
         known = ", ".join(houses) or "none"
         raise GridError(f"house {', '.join(unknown)} is not under 'houses:'; there are: {known}")
+    twice = [house_id for house_id, count in Counter(config.houses or ()).items() if count > 1]
+    if twice:
+        raise GridError(f"house {', '.join(twice)} is named more than once")
     wanted = houses.keys() if config.houses is None else config.houses
     return [
         _spec(house_id, houses[house_id])

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from .protocol import FloatArray, GridError
 
 _UNITS = {"power_w": 1.0, "power_kw": 1000.0}
+#: No customer of a feeder takes more, in W or kW.
+_MOST = 1e9
+_AN_HOUR = timedelta(hours=1)
+
+
+class _Rows(Protocol):
+    """A `csv.reader`, which has no name of its own."""
+
+    @property
+    def line_num(self) -> int: ...
+    def __iter__(self) -> Iterator[list[str]]: ...
+    def __next__(self) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +59,30 @@ def read_csv(path: Path) -> CsvProfile:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise GridError(f"{path}: cannot be read: {reason}") from None
     rows = csv.reader(lines)
+    try:
+        return _read_rows(path, rows, lines[0] if lines else "")
+    except csv.Error as error:
+        raise GridError(f"{path}:{rows.line_num}: {error}") from None
+
+
+def _read_rows(path: Path, rows: _Rows, first_line: str) -> CsvProfile:
     head = [cell.strip().lower() for cell in next(rows, [])]
     if len(head) != 2 or head[0] != "time" or head[1] not in _UNITS:
-        raise GridError(f"{path}:1: expected the header 'time,power_w' or 'time,power_kw'")
+        raise GridError(
+            f"{path}:1: expected the header 'time,power_w' or 'time,power_kw', "
+            f"got {first_line[:60]!r}"
+        )
     times: list[datetime] = []
     powers_w: list[float] = []
-    for number, row in enumerate(rows, start=2):
-        where = f"{path}:{number}"
+    for row in rows:
+        where = f"{path}:{rows.line_num}"
         if not row:
             continue
         if len(row) != 2:
-            raise GridError(f"{where}: expected a time and a power, got {len(row)} cells")
+            raise GridError(
+                f"{where}: expected a time and a power such as 2026-01-31 18:15,230.5, "
+                f"got {len(row)} cells"
+            )
         times.append(_time(row[0], where))
         powers_w.append(_power(row[1], where) * _UNITS[head[1]])
         _check_step(times, where)
@@ -79,8 +106,9 @@ def _power(text: str, where: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value < math.inf:
-        raise GridError(f"{where}: expected a power of 0 or more, got {text.strip()!r}")
+    if not 0 <= value <= _MOST:
+        got = text.strip()[:40]
+        raise GridError(f"{where}: expected a power of 0 or more, such as 230.5, got {got!r}")
     return value
 
 
@@ -89,11 +117,14 @@ def _check_step(times: list[datetime], where: str) -> None:
     if len(times) < 2:
         return
     step, last = times[1] - times[0], times[-1] - times[-2]
-    if step.total_seconds() <= 0:
+    if times[-1] <= times[-2] and last != step - _AN_HOUR:
         raise GridError(f"{where}: expected a time after {times[-2]:%Y-%m-%d %H:%M:%S}")
     if last != step:
         expected = times[-2] + step
+        # Clocks that are put forward leave an hour out, and repeat one in autumn.
+        changed = abs(times[-1] - expected) == _AN_HOUR
         raise GridError(
             f"{where}: expected {expected:%Y-%m-%d %H:%M:%S}, a step of "
             f"{step.total_seconds():g} s, got {times[-1]:%Y-%m-%d %H:%M:%S}"
+            + ("; there is no summer time here, write standard time all year" if changed else "")
         )

@@ -37,7 +37,7 @@ from .protocol import (
     ServiceSpec,
     Solution,
 )
-from .service_drawing import service_commands
+from .service_drawing import buses_drawn, service_commands
 from .shunts import Shunts, check_fault
 from .solution_reader import SolutionReader
 from .solver_library import DSSException, dss
@@ -138,7 +138,7 @@ class OpenDssEngine:
                     self._text(command)
             self._text("MakeBusList")
             for spec in services:
-                for bus in (spec.name, f"{spec.name}_lv")[: 2 if spec.kva is not None else 1]:
+                for bus in buses_drawn(spec):
                     self._text(f"SetkVBase bus={bus} kVLN={spec.nominal_v / 1000:.8g}")
             self._dss.Solution.Solve()
             return self._read_circuit()

@@ -16,7 +16,7 @@ from hub.api import CheckContext, House
 from .configuration import EventConfig, FeederConfig, GridConfig, house_specs
 from .csv_profile import read_csv
 from .engine import OpenDssEngine
-from .houses import HouseSpec, misfits
+from .houses import HouseSpec, doubts, misfits
 from .order_arguments import Order
 from .orders import ACTIONS, NAMED, SINGLE, carry_out
 from .protocol import GridError
@@ -43,7 +43,7 @@ def check_feeder(config: FeederConfig, check: CheckContext) -> list[HouseSpec] |
     mistakes = engine.mistakes(config.feeder)
     for text in mistakes:
         check.problem((*here, "feeder"), text)
-    wrong = misfits(circuit, specs)
+    wrong = misfits(circuit, specs) or doubts(circuit, specs)
     for misfit in wrong:
         check.problem(("houses", misfit.house, misfit.key), misfit.text)
     return None if mistakes or wrong else specs

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .csv_profile import CsvProfile
 from .protocol import Circuit, GridError, ServiceSpec
-from .service_drawing import check_service, needs_transformer
+from .service_drawing import buses_drawn, check_service, needs_transformer
+
+#: The device name of the measurement at the head of the feeder.
+HEAD = "head"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,11 @@ class HouseSpec:
     ev_target: float = 0.8
     ev_trips: TripSpec | None = None
 
+    @property
+    def connection(self) -> str:
+        """Bus and phases as they are written: `671.1.2.3`."""
+        return ".".join((self.bus, *map(str, self.phases)))
+
     def service(self, circuit: Circuit) -> ServiceSpec:
         """Return its connection; GridError if bus or phases are not in the circuit."""
         bus = circuit.bus(self.bus)
@@ -102,12 +111,23 @@ def misfits(circuit: Circuit, houses: Sequence[HouseSpec]) -> list[Misfit]:
     found = []
     loads = {load.name for load in circuit.loads}
     claimed: dict[str, str] = {}
+    drawn: dict[str, str] = {}
     for house in houses:
+        if house.device == HEAD:
+            text = f"house {house.name}: the meter {HEAD} is that of the feeder itself"
+            found.append(Misfit(house.name, "meter", f"{text}; expected another 'meter'"))
         if house.feeder_load is None:
             try:
-                house.service(circuit)
+                service = house.service(circuit)
             except GridError as error:
                 found.append(Misfit(house.name, "bus", str(error)))
+                continue
+            names = buses_drawn(service)
+            other = next((drawn[name] for name in names if name in drawn), None)
+            if other is not None:
+                text = f"house {house.name}: its name and that of {other} are too much alike"
+                found.append(Misfit(house.name, "bus", f"{text} for OpenDSS; expected another"))
+            drawn |= dict.fromkeys(names, house.name)
             continue
         load = house.feeder_load.lower()
         if load not in loads:
@@ -117,6 +137,38 @@ def misfits(circuit: Circuit, houses: Sequence[HouseSpec]) -> list[Misfit]:
             text = f"load {load} stands for {claimed[load]} already"
             found.append(Misfit(house.name, "feeder_load", f"house {house.name}: {text}"))
         claimed[load] = house.name
+    return found
+
+
+#: Further than this share from the voltage of its bus, a meter's nominal voltage is a mistake.
+_SAME_VOLTAGE = 0.1
+
+
+def doubts(circuit: Circuit, houses: Sequence[HouseSpec]) -> list[Misfit]:
+    """Return what can be simulated, but cannot be meant, of houses that fit the circuit."""
+    found = []
+    load_of = {load.name: load for load in circuit.loads}
+    for house in houses:
+        load = None if house.feeder_load is None else load_of[house.feeder_load.lower()]
+        if load is not None and house.bus:
+            place = (house.bus.lower(), *sorted(house.phases))
+            if place != (load.bus, *sorted(load.phases)):
+                phases = "".join(f".{phase}" for phase in load.phases)
+                text = f"load {load.name} is on {load.bus}{phases}, not on {house.connection}"
+                found.append(Misfit(house.name, "bus", f"house {house.name}: {text}"))
+                continue
+        bus = circuit.bus(house.bus if load is None else load.bus)
+        if bus is None:  # told as a misfit
+            continue
+        base_v = bus.kv_base * 1000
+        ratio = house.nominal_v / base_v
+        direct = load is not None or not needs_transformer(house.nominal_v, bus)
+        if (direct and abs(ratio - 1) > _SAME_VOLTAGE) or abs(ratio / math.sqrt(3) - 1) < 0.03:
+            text = (
+                f"nominal_v {house.nominal_v:g} is not the {base_v:.5g} V from phase to neutral "
+                f"of bus {bus.name}; expected nominal_v: {base_v:.5g}"
+            )
+            found.append(Misfit(house.name, "nominal_v", f"house {house.name}: {text}"))
     return found
 
 

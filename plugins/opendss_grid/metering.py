@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .houses import HouseSpec
+from .houses import HEAD, HouseSpec
 from .protocol import DEAD_PU, Circuit, FloatArray, GridEngine, GridError, Solution
 
-#: The device name of the measurement at the head of the feeder.
-HEAD = "head"
 #: Drawn loads keep constant power within this band; it is a little narrower than the solver's.
 _BAND_PU = (0.71, 1.29)
 

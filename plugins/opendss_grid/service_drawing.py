@@ -36,10 +36,20 @@ def check_service(circuit: Circuit, spec: ServiceSpec) -> BusData:
             f"house {spec.name}: bus {spec.bus} has no phase "
             f"{', '.join(map(str, missing)) or 'given'}; it has {there}"
         )
-    taken = next((name for name in (spec.name, f"{spec.name}_lv") if circuit.bus(name)), None)
+    elements = {f"line.{spec.name}", f"transformer.{spec.name}"}.intersection(circuit.elements)
+    buses = (name for name in buses_drawn(spec) if circuit.bus(name))
+    taken = next(iter(elements), None) or next(buses, None)
     if taken or any(load.name == spec.name for load in circuit.loads):
-        raise GridError(f"house {spec.name}: the circuit has a bus or load of that name already")
+        raise GridError(
+            f"house {spec.name}: the circuit has {taken or f'load.{spec.name}'} already; "
+            "expected another name"
+        )
     return bus
+
+
+def buses_drawn(spec: ServiceSpec) -> tuple[str, ...]:
+    """Return the buses of a service: that of its meter, and of its transformer if it has one."""
+    return (spec.name, f"{spec.name}_lv") if spec.kva is not None else (spec.name,)
 
 
 def service_commands(circuit: Circuit, spec: ServiceSpec) -> list[str]:

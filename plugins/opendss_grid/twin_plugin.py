@@ -26,7 +26,7 @@ from .configuration import TwinConfig, house_specs
 from .engine import OpenDssEngine
 from .feeder_check import check_feeder
 from .feeder_messages import topology
-from .metering import HEAD
+from .houses import HEAD
 from .protocol import FaultSpec, GridError
 from .twin import Case, Twin
 

@@ -66,7 +66,7 @@ HUB = """
 houses:
   h1: {bus: b5.1, nominal_v: 240, pv: {kwp: 5}}
   h2: {bus: l5.1, nominal_v: 240}
-  shop: {bus: b6.1.2.3, feeder_load: alloc, load: {profile: none}}
+  shop: {bus: b6.1.2.3, nominal_v: 6351, feeder_load: alloc, load: {profile: none}}
 plugins:
   grid: {use: opendss_grid, feeder: my feeder/Master file.dss}
 """
