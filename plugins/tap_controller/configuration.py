@@ -49,6 +49,9 @@ class TapControllerConfig(PluginConfig):
         default_factory=lambda: Limits(low=0.95, high=1.058),
         description="held by the model where no meter is",
     )
+    distrust: float = Field(
+        0.1, gt=0, le=1, description="a meter this far in pu from what the twin expects is left out"
+    )
     dwell: Duration = Field(2.0, description="a violation must last this long")
     hold: Duration = Field(10.0, description="pause between two moves")
     max_steps_per_hour: int = Field(240, ge=1, description="tap steps in any hour, all together")

@@ -73,12 +73,14 @@ class Lookout:
             f"grid/{self._config.feeder}/topology",
         ):
             if service in self._ctx.services:
-                layout = read_layout(await self._ctx.ask(service), self._meters)
+                topology = await self._ctx.ask(service)
+                layout = read_layout(topology, self._meters)
                 points = layout.points.values()
                 self._voltages = [f"reading/{p.device}/{p.quantity}" for p in points]
                 self._places = [(p.node, p.nominal_v) for p in points]
                 self._regulators = [regulator.name for regulator in layout.regulators]
-                self._taps = [f"reading/{name}/tap" for name in self._regulators]
+                devices = (r.get("device", r["name"]) for r in topology["regulators"])
+                self._taps = [f"reading/{device}/tap" for device in devices]
                 self.layout = layout
                 return True
         return False

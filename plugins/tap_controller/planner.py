@@ -33,6 +33,8 @@ class Request:
 
     The first scenario is the present, without any change of power. `restore` asks to come to rest
     near the target and not only inside the limits, after a violation on the side `over` or under.
+    A meter that is more than `distrust_pu` from what the twin expects now is left out: taps cannot
+    mend what is wrong with it, and to try would harm all others.
     """
 
     regulators: tuple[Regulator, ...]
@@ -43,6 +45,16 @@ class Request:
     over: bool
     restore: bool
     scenarios: tuple[PowerW, ...] = ({},)
+    distrust_pu: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A meter that is not believed: what it says, and what the twin expects of it, in pu."""
+
+    node: str
+    measured_pu: float
+    expected_pu: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,7 @@ class Plan:
     limit_excess: float
     target_excess: float
     solved: int
+    doubted: tuple[Doubt, ...] = ()
 
 
 #: Yields cases for the twin; is sent one row of voltages per case, empty without a solution.
@@ -82,9 +95,13 @@ def plan(request: Request) -> Planning:
     if not len(rows[0]):
         raise SearchError("the power flow has no solution at the present taps")
     solutions = [np.asarray(row, dtype=np.float64) for row in rows if len(row)]
-    chosen = Nodes.choose(request.nodes, solutions, request.measured)
+    doubted = _doubted(request, rows[0])
+    believed = dict(request.measured)
+    for doubt in doubted:
+        del believed[doubt.node]
+    chosen = Nodes.choose(request.nodes, solutions, believed)
     picked = [chosen.pick(row) for row in rows]
-    correction = chosen.correction(request.measured, picked[0])
+    correction = chosen.correction(believed, picked[0])
 
     def laid_out(flat: Sequence[Floats]) -> list[Floats]:
         """Return one row per tap position, its scenarios side by side; empty if one failed."""
@@ -98,7 +115,11 @@ def plan(request: Request) -> Planning:
         return laid
 
     if not any(chosen.metered):
-        raise SearchError("no meter lies behind the regulators")
+        raise SearchError(
+            f"no meter agrees with the twin within {request.distrust_pu:g} p.u."
+            if doubted
+            else "no meter lies behind the regulators"
+        )
     metered = chosen.metered * count
     bounds = request.goal.bounds(metered, over=request.over, restore=request.restore)
     steps = search(request.regulators, present, laid_out(picked), bounds)
@@ -108,10 +129,21 @@ def plan(request: Request) -> Planning:
             rows = yield cases(wanted)
             wanted = steps.send(laid_out([chosen.pick(row) for row in rows]))
     except StopIteration as found:
-        return _plan(names, found.value, np.array(metered, dtype=bool))
+        return _plan(names, found.value, np.array(metered, dtype=bool), doubted)
 
 
-def _plan(names: Sequence[str], found: Decision, metered: np.ndarray) -> Plan:
+def _doubted(request: Request, present: Sequence[float]) -> tuple[Doubt, ...]:
+    expected = dict(zip(request.nodes, present, strict=True))
+    return tuple(
+        Doubt(node, pu, float(expected[node]))
+        for node, pu in request.measured.items()
+        if node in expected and abs(pu - expected[node]) > request.distrust_pu
+    )
+
+
+def _plan(
+    names: Sequence[str], found: Decision, metered: np.ndarray, doubted: tuple[Doubt, ...]
+) -> Plan:
     before, after = found.before_pu[metered], found.after_pu[metered]
     return Plan(
         taps=dict(zip(names, found.taps, strict=True)),
@@ -123,4 +155,5 @@ def _plan(names: Sequence[str], found: Decision, metered: np.ndarray) -> Plan:
         limit_excess=found.limit_excess,
         target_excess=found.target_excess,
         solved=found.solved,
+        doubted=doubted,
     )

@@ -49,11 +49,14 @@ class TapController(Plugin[TapControllerConfig]):
         self._faults: dict[str, str] = {}
         self._alarm = VoltageAlarm(ctx, self.config, self._ledger)
         self._moved: str | None = None
+        self._no_plan: str | None = None
         self._last_decision: Mapping[str, Any] | None = None
         self._heard_at = ctx.clock.now()
         if not ctx.virtual:
             await self._recall(ctx)
-        ctx.serve("taps/status", self._status)
+        ctx.serve(f"taps/{ctx.name}/status", self._status)
+        if "taps/status" not in ctx.services:  # the page and the report ask the first of several
+            ctx.serve("taps/status", self._status)
         ctx.subscribe("alarm/fault/+", self._on_fault)
         ctx.subscribe("market/+/delivery_scheduled", self._on_delivery)
         ctx.subscribe("plugin/+/status", self._on_plugin)
@@ -166,6 +169,7 @@ class TapController(Plugin[TapControllerConfig]):
     async def _clear(self, sight: Sight) -> None:
         assert self._lookout.layout is not None
         peak = words.highest(sight.voltages_pu, self._lookout.layout.points)
+        self._no_plan = None
         await self._alarm.clear(sight, peak, self._moved)
 
     async def _act(self, sight: Sight) -> None:
@@ -205,15 +209,19 @@ class TapController(Plugin[TapControllerConfig]):
                     over=over,
                     restore=restore,
                     scenarios=scenarios,
+                    distrust_pu=self.config.distrust,
                 )
             )
         except (HubError, SearchError) as error:
             self._say_no_plan(str(error))
             return None
 
-    def _say_no_plan(self, why: str) -> None:
+    def _say_no_plan(self, why: str, about: str | None = None) -> None:
+        """Say so once, until it is `about` something else: it is tried again after every pause."""
         self._watch.acted(self._ctx.clock.now(), 0)
-        self._ctx.log.warning("no tap positions found: %s", why)
+        if (about or why) != self._no_plan:
+            self._ctx.log.warning("no tap positions found: %s", why)
+        self._no_plan = about or why
 
     async def _move(self, sight: Sight, found: Plan | None, cause: str, reason: str) -> None:
         if found is None:
@@ -221,8 +229,12 @@ class TapController(Plugin[TapControllerConfig]):
         assert sight.taps is not None
         changed = {name: tap for name, tap in found.taps.items() if sight.taps[name] != tap}
         if not changed:
-            self._say_no_plan("the present taps are the best there are")
+            assert self._lookout.layout is not None
+            doubts = words.doubts(found.doubted, self._lookout.layout.points)
+            about = " ".join(doubt.node for doubt in found.doubted)
+            self._say_no_plan(doubts or "the present taps are the best there are", about)
             return
+        self._no_plan = None
         self._ctx.log.warning(
             "%s", words.decision(sight.taps, found.taps, found.after_highest, found.after_lowest)
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .planner import Plan
+from .planner import Doubt, Plan
 from .watch import Point
 
 
@@ -61,6 +61,15 @@ def decision(
     return (
         f"Moving {moves(before, after)}: voltages between {lowest_pu:.3f} and "
         f"{highest_pu:.3f} p.u. are expected."
+    )
+
+
+def doubts(found: Sequence[Doubt], points: Mapping[str, Point]) -> str:
+    """Return what is said of meters that are not believed."""
+    return "; ".join(
+        f"{points[doubt.node].label} reads {doubt.measured_pu:.3f} p.u. where the twin expects "
+        f"{doubt.expected_pu:.3f}: that is no matter of taps"
+        for doubt in found
     )
 
 

@@ -21,12 +21,16 @@ plugins:
 
 
 class SmallGrid(Plugin[PluginConfig]):
-    """`lift_pu` is what exports add at house 2; tests set it, silence meters, or refuse moves."""
+    """`lift_pu` is what exports add at house 2; tests set it, silence meters, or refuse moves.
+
+    `false_pu` is what the meter of house 2 adds by itself.
+    """
 
     async def start(self, ctx: Context) -> None:
         self._ctx = ctx
         self.tap = 0
         self.lift_pu = 0.0
+        self.false_pu = 0.0
         self.silent = False
         self.refusing = False
         self.unsolvable = False
@@ -49,7 +53,7 @@ class SmallGrid(Plugin[PluginConfig]):
         if self.silent:
             return
         _, _, house1, house2 = self.voltages(self.tap, self.lift_pu)
-        for device, pu in (("house1", house1), ("house2", house2)):
+        for device, pu in (("house1", house1), ("house2", house2 + self.false_pu)):
             self._ctx.publish(Reading(device, "voltage", pu * 240.0, "V", now))
             self._ctx.publish(Reading(device, "power", 0.0, "W", now))
 

@@ -99,6 +99,21 @@ def test_positions_without_a_solution_are_avoided():
     assert found.taps["reg"] <= 14
 
 
+def test_a_meter_far_from_the_twin_is_left_out_and_named():
+    twin = Twin()
+    found = twin.run(request(0, {"671.1": 0.98, "house1.1": 0.52}))
+    assert found.taps == {"reg": 0}
+    assert [(doubt.node, doubt.measured_pu) for doubt in found.doubted] == [("house1.1", 0.52)]
+    assert found.doubted[0].expected_pu == pytest.approx(0.985)
+    beside = twin.run(request(10, {"671.1": 1.056, "house1.1": 0.52}))
+    assert beside.taps == {"reg": 8}
+
+
+def test_a_twin_that_no_meter_agrees_with_moves_nothing():
+    with pytest.raises(SearchError, match=r"no meter agrees with the twin within 0\.1 p\.u\."):
+        Twin().run(request(0, {"house1.1": 0.52}))
+
+
 def test_without_a_meter_behind_the_regulators_there_is_no_plan():
     with pytest.raises(SearchError, match="no meter lies behind the regulators"):
         Twin().run(request(0, {"650.1": 1.0}))

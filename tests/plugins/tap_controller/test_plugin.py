@@ -244,6 +244,31 @@ def test_a_refused_move_is_said_and_tried_again_after_the_pause(tmp_path: Path):
     small(tmp_path, program)
 
 
+@pytest.mark.parametrize("false_pu", [-0.48, 0.2])
+def test_a_meter_that_cannot_be_right_moves_no_taps(tmp_path: Path, caplog, false_pu: float):
+    """Moves for it would drive all others out of their limits."""
+
+    async def program(hub: Hub, grid: SmallGrid) -> None:
+        record = Recording(hub, "alarm/#")
+        grid.false_pu = false_pu
+        for _ in range(30):
+            grid.false_pu += 0.0001  # it is said once, whatever the figures do
+            await asyncio.sleep(1)
+        assert len(alarms(record)) == 1
+        assert "set_taps" not in grid.actions
+        said = [text for text in caplog.messages if text.startswith("no tap positions found")]
+        assert len(said) == 1
+        reads = 1 + false_pu
+        assert f"House 2 reads {reads:.3f}"[:-1] in said[0]
+        assert "where the twin expects 1.000: that is no matter of taps" in said[0]
+        # A real violation beside it is still mended.
+        grid.false_pu, grid.lift_pu = 0.0, 0.056
+        await asyncio.sleep(15)
+        assert grid.tap < 0
+
+    small(tmp_path, program)
+
+
 def test_two_runs_in_virtual_time_are_the_same(tmp_path: Path):
     async def program(hub: Hub, grid: SmallGrid) -> list[tuple[str, str, str]]:
         record = Recording(hub, "alarm/#")
