@@ -18,6 +18,14 @@ def _service(closed: bool) -> Doing:
     return act
 
 
+def _blow_fuse(simulation: Simulation, order: Order) -> Verify:
+    """As fuses do that have aged: at no more than the usual current."""
+    row = simulation.number(order.name)
+    simulation.network.blow_fuse(order.name, simulation.houses[row].fuse_a, None, order.at)
+    simulation.meters.open_service(row, opened=True)
+    return _supply(order.name, closed=False)
+
+
 def _replace_fuse(simulation: Simulation, order: Order) -> Verify:
     blown = simulation.replace_fuse(order.name)
     supply = _supply(order.name, closed=True)
@@ -160,6 +168,7 @@ def _device_answer(kind: str, row: int, requested_w: float | None) -> Verify:
 ACTIONS: Mapping[str, Action] = {
     "open_service": Action(_service(closed=False)),
     "close_service": Action(_service(closed=True)),
+    "blow_fuse": Action(_blow_fuse),
     "replace_fuse": Action(_replace_fuse),
     "set_power": Action(_set_power, ("net_w", *END)),
     "release_power": Action(_release_power),

@@ -78,11 +78,19 @@ class Network:
         text = f"the service of {house} is open"
         self._note(Deviation("service", house, at, text, {}), as_filed=closed)
 
-    def blow_fuse(self, house: str, rating_a: float, current_a: float, at: datetime) -> Deviation:
-        """Take a house's supply away because its fuse blew at this current."""
+    def blow_fuse(
+        self, house: str, rating_a: float, current_a: float | None, at: datetime
+    ) -> Deviation:
+        """Take a house's supply away because its fuse blew at this current, or None for an event
+        of which that is not known. GridError if it has blown already.
+        """
+        if ("fuse", house) in self._changed:
+            raise GridError(f"the fuse of {house} has blown already")
         self._engine.set_service(self._loads[house], False)
-        text = f"the service fuse of {house} ({rating_a:g} A) blew at {current_a:.0f} A"
-        data = {"rating_a": rating_a, "current_a": round(current_a, 1)}
+        why = "has blown" if current_a is None else f"blew at {current_a:.0f} A"
+        text = f"the service fuse of {house} ({rating_a:g} A) {why}"
+        amps = None if current_a is None else round(current_a, 1)
+        data = {"rating_a": rating_a, "current_a": amps}
         deviation = Deviation("fuse", house, at, text, data)
         self._note(deviation, as_filed=False)
         return deviation

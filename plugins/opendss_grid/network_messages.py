@@ -22,7 +22,9 @@ _MENDED_BY = {
 
 
 def network_state(feeder: str, simulation: Simulation) -> dict[str, Any]:
-    """Return what is not as in the circuit's file, each with the command that mends it."""
+    """Return what is not as in the circuit's file, each with the command that mends it, and which
+    set-points are held, each with the command that lets go.
+    """
     changed = [_entry(feeder, deviation) for deviation in simulation.network.deviations]
     # A copy: the thread that owns the engine may be changing the original.
     for name, motor in sorted(dict(simulation.motors.on).items()):
@@ -33,6 +35,15 @@ def network_state(feeder: str, simulation: Simulation) -> dict[str, Any]:
         changed.append(_line("sky", "sky", None, sky, f"grid/{feeder}/sky", "release", {}))
     return {
         "changed": changed,
+        "held": [
+            {
+                "text": point.text,
+                "target": f"house/{point.house}",
+                "action": f"release_{point.kind}",
+                "args": {},
+            }
+            for point in simulation.set_points.held
+        ],
         "operations": dict(simulation.network.operations),
         "device_operations": dict(simulation.set_points.operations),
         "tap_operations": dict(simulation.regulators.operations),
@@ -82,11 +93,12 @@ def fuse_alarm(
     """Return the alarm of a blown fuse; its id stays the same over restarts of the hub."""
     target, action, _ = mended_by(feeder, blown)
     rating_a, current_a = blown.data["rating_a"], blown.data["current_a"]
+    why = "has blown" if current_a is None else f"blew at {current_a:.0f} A"
     what = f"the service fuse of {house_name} ({rating_a:g} A)"
     text = (
         f"There is a new one: {what}."
         if cleared
-        else f"{what[0].upper()}{what[1:]} blew at {current_a:.0f} A. "
+        else f"{what[0].upper()}{what[1:]} {why}. "
         f"When the cause is mended, '{action}' to {target} puts in a new one."
     )
     return Alarm(

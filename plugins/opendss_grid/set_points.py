@@ -70,7 +70,7 @@ class SetPoints:
 
     @property
     def held(self) -> Sequence[SetPoint]:
-        """Return all that is held, by house and kind."""
+        """Return all that is held, by house and kind. May be asked from another thread."""
         return sorted(self._now.values(), key=lambda point: (point.house, point.kind))
 
     def guard(self, kind: str, row: int, priority: int, now: datetime) -> None:

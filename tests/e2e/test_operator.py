@@ -87,6 +87,8 @@ async def test_events_happen_and_are_put_back_from_the_page(open_page, site: Hub
     await expect(card).to_contain_text("The feeder is as its file has it")
     events = {
         "Short circuit": {"bus": "684", "type": "acg", "ohm": "20"},
+        "Short circuit on a line": {"line": "line.684_652", "lineType": "ag", "place": "25"},
+        "Blow a service fuse": {"house": "house3"},
         "Open a line or switch": {"branch": "line.632_645", "phase": "B"},
         "Open a capacitor bank": {"bank": "cap611"},
         "Start a motor": {"bus": "671", "kva": "200"},
@@ -96,19 +98,23 @@ async def test_events_happen_and_are_put_back_from_the_page(open_page, site: Hub
         await card.get_by_label("Event").select_option(label=event)
         for name, value in fields.items():
             field = card.locator(f"[name={name}]")
-            if name in ("ohm", "kva", "light"):
+            if name in ("ohm", "kva", "light", "place"):
                 await field.fill(value)
             else:
                 await field.select_option(label=value)
         await card.get_by_role("button", name="Trigger").click()
     for text in (
         "Fault fault1: acg at 684 with 20 ohm",
+        "Fault fault2: ag at 25% of line.684_652 with 20 ohm",
+        "The service fuse of house3 (200 A) has blown",
         "Line.632_645 is open on phase B",
         "Capacitor bank cap611 is open",
         "Motor motor1 runs at 671 (200 kVA)",
         "Clouds let 15% of the light through",
     ):
         await expect(card).to_contain_text(text)
+    await card.get_by_role("button", name="Replace fuse: the service fuse of house3").click()
+    await expect(card).not_to_contain_text("house3 (200 A)")
     await card.get_by_role("button", name="Put back: fault fault1").click()
     await expect(card).not_to_contain_text("fault1")
     await card.get_by_label("Event").select_option(label="Open the whole feeder")

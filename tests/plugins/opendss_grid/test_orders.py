@@ -263,6 +263,19 @@ def test_a_device_is_counted_and_rests_between_two_set_points(action: str, relea
     assert bench("house", "car", action, power_w=2000)["operations"] == 2
 
 
+def test_a_fuse_that_has_aged_blows_by_command_and_stays_so_until_it_is_replaced() -> None:
+    bench = Bench()
+    assert bench("house", "house2", "blow_fuse")["energised"] is False
+    (left,) = bench.sim.network.deviations
+    assert left.text == "the service fuse of house2 (200 A) has blown"
+    for action, reason in (("blow_fuse", "has blown already"), ("close_service", "puts a new one")):
+        with pytest.raises(GridError, match=reason):
+            bench("house", "house2", action)
+    again = Bench()
+    assert again.sim.network.restore(bench.sim.network.snapshot()) == []
+    assert again("house", "house2", "replace_fuse")["energised"] is True
+
+
 def test_a_fault_may_be_anywhere_along_a_line_and_outlives_a_restart() -> None:
     bench = Bench()
     answer = bench("fault", "tree", "apply", type="ag", line="650_632", at=0.25, ohm=0.5)

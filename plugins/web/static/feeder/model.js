@@ -20,7 +20,8 @@ export function feederModel(topology) {
   const sites = topology.houses.map((/** @type {any} */ house) => {
     // A service's own buses are drawn as the house itself.
     let bus = house.bus;
-    while (bus && (bus === house.id || bus === `${house.id}_lv`)) {
+    const own = house.id.toLowerCase(); // as the solver writes all names
+    while (bus && (bus === own || bus === `${own}_lv`)) {
       services.add(bus);
       bus = fedBy.get(bus);
     }
