@@ -30,7 +30,8 @@ class Bill:
     """One house. Amounts to pay and to get are all positive; without a tariff the grid's are None,
     and so is all of the grid's where the house's meter is silent.
 
-    `cost_wei` is what is left to pay in the end, negative where the house earns.
+    `cost_wei` is what is left to pay in the end, negative where the house earns; `no_market_wei`
+    what the same flows had cost at the supplier's prices alone.
     """
 
     bought_wh: int
@@ -43,6 +44,7 @@ class Bill:
     grid_export_mwh: int | None
     grid_cost_wei: int | None
     grid_credit_wei: int | None
+    no_market_wei: int | None
 
     @property
     def market_cost_wei(self) -> int:
@@ -93,6 +95,10 @@ def _bill(
 ) -> Bill:
     rest_in = _rest(import_mwh, sums[house, "bought_wh"])
     rest_out = _rest(export_mwh, sums[house, "sold_wh"])
+    buy, sell = (
+        (None, None) if prices is None else (prices.buy_wei_per_kwh, prices.sell_wei_per_kwh)
+    )
+    all_in, all_out = _cost(import_mwh, buy), _cost(export_mwh, sell)
     return Bill(
         bought_wh=sums[house, "bought_wh"],
         bought_wei=sums[house, "bought_wei"],
@@ -102,8 +108,9 @@ def _bill(
         penalties_got_wei=sums[house, "got"],
         grid_import_mwh=rest_in,
         grid_export_mwh=rest_out,
-        grid_cost_wei=_cost(rest_in, None if prices is None else prices.buy_wei_per_kwh),
-        grid_credit_wei=_cost(rest_out, None if prices is None else prices.sell_wei_per_kwh),
+        grid_cost_wei=_cost(rest_in, buy),
+        grid_credit_wei=_cost(rest_out, sell),
+        no_market_wei=None if all_in is None or all_out is None else all_in - all_out,
     )
 
 

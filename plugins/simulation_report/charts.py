@@ -178,6 +178,7 @@ def prices(data: RunData) -> tuple[Chart, Chart] | None:
         limits=tariff,
         limits_are="the supplier's prices",
         hover=texts,
+        margin=bool(tariff),
         least_span=max(y for _, y in points) * 0.1,
     )
     energy_chart = Chart(
@@ -187,6 +188,7 @@ def prices(data: RunData) -> tuple[Chart, Chart] | None:
         marks=line.marks(),
         shapes=(Area("energy", "export", _above(traded)),),
         hover=texts,
+        margin=bool(tariff),
     )
     return price_chart, energy_chart
 

@@ -73,8 +73,9 @@ DEFINITIONS = (
     Definition(
         "Voltage",
         "|V| / nominal |V| at each node of the power flow",
-        "Each power flow counts for the time until the next one. Time outside the limits is summed "
-        "per node; for the feeder it is the time in which any node was outside.",
+        "1 pu (per unit) is the nominal voltage, 1.05 pu is 5 % above it. Each power flow counts "
+        "for the time until the next one. Time outside the limits is summed per node; for the "
+        "feeder it is the time in which any node was outside.",
     ),
     Definition(
         "Tap operation",
@@ -92,5 +93,10 @@ DEFINITIONS = (
         "max(0, I − bought) × buy − max(0, X − sold) × sell",
         "What the market neither brought nor took, at the supplier's prices (hub: tariff: in the "
         "hub's file), each rounded down to whole wei. Unknown without a tariff.",
+    ),
+    Definition(
+        "Without market",
+        "I × buy − X × sell",
+        "What the same energy would have cost at the supplier's prices alone.",
     ),
 )

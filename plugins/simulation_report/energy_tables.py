@@ -180,6 +180,10 @@ _BILLS = Shape[tuple[Customer, Bill]](
             lambda of: of[1].grid_credit_wei,
         ),
         (Column("total_wei", "Total", Kind.MONEY, absent=NO_TARIFF), lambda of: of[1].cost_wei),
+        (
+            Column("no_market_wei", "Without market", Kind.MONEY, absent=NO_TARIFF),
+            lambda of: of[1].no_market_wei,
+        ),
     ),
 )
 

@@ -100,8 +100,8 @@ def _energy_figures(data: RunData, flows: Flows) -> list[Figure]:
     return [
         Figure("Consumption", _energy(of.consumed), whose),
         Figure("PV production", _energy(of.produced), whose),
-        Figure("Self-sufficiency", shown.share(of.self_sufficiency), "of the consumption"),
-        Figure("Self-consumption", shown.share(of.self_consumption), "of the production"),
+        Figure("Self-sufficiency", shown.share(of.self_sufficiency), "of what was used is own"),
+        Figure("Self-consumption", shown.share(of.self_consumption), "of what was made stayed"),
     ]
 
 
@@ -170,11 +170,22 @@ def sentences(data: RunData, flows: Flows, bills: dict[str, Bill]) -> list[str]:
             "What energy from the grid cost is unknown: the file names no tariff (hub: tariff:)."
         )
     else:
-        known = [bill.cost_wei for bill in bills.values() if bill.cost_wei is not None]
-        total, word = sum(known), "paid" if sum(known) >= 0 else "earned"
-        who = "All houses" if len(known) == len(bills) else f"The {len(known)} houses with a meter"
-        told.append(f"{who} together {word} {shown.money(abs(total))}, grid included.")
+        name, columns = next(iter(data.groups().items()))
+        costs = [bills[data.customers[column].id] for column in columns]
+        known = [bill.cost_wei for bill in costs if bill.cost_wei is not None]
+        silent = len(costs) - len(known)
+        text = f"{name} together {_paid(sum(known))}, grid included"
+        if sums.paid_wei:
+            alone = sum(bill.no_market_wei or 0 for bill in costs)
+            text += f"; at the supplier's prices alone they would have {_paid(alone)}"
+        if silent:
+            text += f"; of {_houses(silent)} it is not known"
+        told.append(f"{text}.")
     return told
+
+
+def _paid(wei: int) -> str:
+    return f"{'paid' if wei >= 0 else 'earned'} {shown.money(abs(wei))}"
 
 
 def _supply_sentence(of: FeederBalance, feeders: int) -> str:

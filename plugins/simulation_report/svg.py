@@ -92,6 +92,8 @@ class Chart:
     small: bool = False
     legend: bool = True
     limits_are: str = "limit"
+    #: Leaves room at the right, where the names of limits then stand.
+    margin: bool = False
     empty: str = "Nothing to draw: no values in this run."
 
 
@@ -129,8 +131,9 @@ def _frame(chart: Chart, scale: Scale) -> str:
         f"{escape(limit.label)}</span>"
         for limit in chart.limits
     )
+    css = "frame labelled" if chart.margin else "frame"
     return (
-        f'<div class="frame" style="--axis:{max(map(len, texts)) + 2}ch">'
+        f'<div class="{css}" style="--axis:{max(map(len, texts)) + 2}ch">'
         f'<div class="y-axis" aria-hidden="true">{y_labels}</div>'
         f'<div class="plot">{_picture(chart, scale)}{limits}</div>'
         f'<div class="x-axis" aria-hidden="true">{x_labels}</div></div>'

@@ -27,6 +27,7 @@ def test_a_bill_computed_by_hand():
     assert (a.grid_import_mwh, a.grid_cost_wei) == (1_000_000, 300)
     assert a.market_cost_wei == 200 - 7
     assert a.cost_wei == 193 + 300
+    assert (a.no_market_wei, b.no_market_wei) == (3 * 300, -5 * 60)
     assert (b.grid_export_mwh, b.grid_credit_wei) == (3_000_000, 180)
     assert b.cost_wei == 7 - 200 - 180
 

@@ -67,3 +67,9 @@ def test_names_cannot_break_out(hostile: str):
         )
     )  # fmt: skip
     assert hostile not in html
+
+
+def test_names_of_limits_stand_beside_the_plot_where_there_is_room():
+    shapes, limits = Dots("d", "x", [(0.5, 1.0)]), (Limit("high", 2.0),)
+    assert 'class="frame"' in figure(chart(shapes, limits=limits))
+    assert 'class="frame labelled"' in figure(chart(shapes, limits=limits, margin=True))
