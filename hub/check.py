@@ -21,11 +21,12 @@ class Outcome:
 def check_plugins(config: HubConfig, loader: Loader) -> Outcome:
     """Run every plugin's offline check."""
     outcome = Outcome()
+    configs = {name: spec.config for name, spec in config.plugins.items()}
     for name, spec in config.plugins.items():
         cls = loader.resolve(spec.use)
         if cls is None:
             continue
-        context = CheckContext(config.houses, config.path.parent.absolute(), name)
+        context = CheckContext(config.houses, config.path.parent.absolute(), name, configs)
         try:
             found = cls.check(spec.config, context)
         except (Exception, SystemExit) as error:  # a plugin's check is a stranger's code

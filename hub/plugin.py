@@ -40,10 +40,18 @@ ConfigT = TypeVar("ConfigT", bound=PluginConfig)
 class CheckContext:
     """What an offline check may look at."""
 
-    def __init__(self, houses: Mapping[str, House], base_dir: Path, name: str) -> None:
+    def __init__(
+        self,
+        houses: Mapping[str, House],
+        base_dir: Path,
+        name: str,
+        plugins: Mapping[str, Any] | None = None,
+    ) -> None:
         self.houses = houses
         self.base_dir = base_dir
         self.name = name
+        #: The configuration of every plugin of the file by its name, this one's too.
+        self.plugins: Mapping[str, Any] = plugins or {}
         #: Sentences on what could not be checked offline; shown by `hub check`.
         self.unchecked: list[str] = []
         #: Problems with the place in the file that each belongs to.

@@ -33,6 +33,12 @@ class FeederConfig(PluginConfig):
     houses: list[str] | None = Field(
         None, description="ids of the houses on this feeder; default all that have a bus"
     )
+    device_prefix: str = Field(
+        "",
+        pattern=r"^([A-Za-z][A-Za-z0-9_-]{0,15})?$",
+        description="what the device names of this feeder's head and regulators begin with, such "
+        "as south_: each feeder of a hub needs its own, and its twin the same",
+    )
     load_scale: float = Field(
         1.0, gt=0, le=10, description="factor on the loads of the circuit that no house stands for"
     )
@@ -122,6 +128,7 @@ class GridConfig(FeederConfig):
             tap_dwell_s=self.tap_dwell,
             switch_dwell_s=self.switch_dwell,
             device_dwell_s=self.device_dwell,
+            device_prefix=self.device_prefix,
         )
 
 

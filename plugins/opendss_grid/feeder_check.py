@@ -13,10 +13,10 @@ from pathlib import Path
 
 from hub.api import CheckContext, House
 
-from .configuration import EventConfig, FeederConfig, GridConfig, house_specs
+from .configuration import EventConfig, FeederConfig, GridConfig, TwinConfig, house_specs
 from .csv_profile import read_csv
 from .engine import OpenDssEngine
-from .houses import HouseSpec, doubts, misfits
+from .houses import HEAD, HouseSpec, Misfit, doubts, misfits
 from .order_arguments import Order
 from .orders import ACTIONS, NAMED, SINGLE, carry_out
 from .protocol import GridError
@@ -44,6 +44,11 @@ def check_feeder(config: FeederConfig, check: CheckContext) -> list[HouseSpec] |
     for text in mistakes:
         check.problem((*here, "feeder"), text)
     wrong = misfits(circuit, specs) or doubts(circuit, specs)
+    head = config.device_prefix + HEAD
+    for spec in specs:
+        if spec.device == head:
+            text = f"house {spec.name}: the meter {head} is that of the feeder; expected another"
+            wrong.append(Misfit(spec.name, "meter", f"{text} 'meter'"))
     for misfit in wrong:
         check.problem(("houses", misfit.house, misfit.key), misfit.text)
     return None if mistakes or wrong else specs
@@ -53,6 +58,7 @@ def check_grid(config: GridConfig, check: CheckContext) -> None:
     """Report what keeps a simulated feeder from starting, and events that cannot happen."""
     here = ("plugins", check.name)
     _check_profiles(config, check)
+    _check_other_feeders(config, check)
     specs = check_feeder(config, check)
     if specs is None:
         return
@@ -74,6 +80,45 @@ def check_grid(config: GridConfig, check: CheckContext) -> None:
             carry_out(simulation, order)
         except GridError as error:
             check.problem(loc, str(error))
+
+
+def _check_other_feeders(config: GridConfig, check: CheckContext) -> None:
+    """Report what two feeders of one hub cannot share; the second of them says so."""
+    for name, other in check.plugins.items():
+        if name == check.name:
+            return
+        if not isinstance(other, GridConfig):
+            continue
+        if other.device_prefix == config.device_prefix:
+            check.problem(
+                ("plugins", check.name, "device_prefix"),
+                f"head and regulators of feeder {name} begin with {other.device_prefix!r}, too; "
+                f"expected another, such as 'device_prefix: {check.name}_', here and for the twin",
+            )
+        shared = [
+            h for h in check.houses if all(_is_on(c, h, check.houses) for c in (config, other))
+        ]
+        if shared:
+            check.problem(
+                ("plugins", check.name, "houses"),
+                f"house {', '.join(shared)} is on feeder {name}, too; "
+                "expected each under 'houses' of one feeder",
+            )
+
+
+def check_twin(config: TwinConfig, check: CheckContext) -> None:
+    """Report a twin that would not hear its feeder."""
+    feeders = {
+        name: other.device_prefix
+        for name, other in check.plugins.items()
+        if isinstance(other, GridConfig) and other.feeder == config.feeder
+    }
+    if feeders and config.device_prefix not in feeders.values():
+        known = " or ".join(f"{prefix!r} as {name} has" for name, prefix in feeders.items())
+        check.problem(
+            ("plugins", check.name, "device_prefix"),
+            f"no feeder of this circuit has {config.device_prefix!r}; expected {known}",
+        )
 
 
 def _check_profiles(config: GridConfig, check: CheckContext) -> None:

@@ -15,11 +15,16 @@ from .topology import layout, span
 
 
 def topology(
-    feeder: str, circuit: Circuit, houses: Sequence[HouseSpec], load_rows: NDArray[np.intp]
+    feeder: str,
+    circuit: Circuit,
+    houses: Sequence[HouseSpec],
+    load_rows: NDArray[np.intp],
+    device_prefix: str = "",
 ) -> dict[str, Any]:
     """Return the feeder as plain data for a diagram: places run from 0 to 1, y upwards.
 
-    `load_rows` has the row of each house's load in `circuit.loads`.
+    `load_rows` has the row of each house's load in `circuit.loads`; the device names of regulators
+    begin with `device_prefix`.
     """
     tree = span(circuit)
     places = layout(circuit, tree)
@@ -58,6 +63,7 @@ def topology(
         "regulators": [
             {
                 "name": regulator.name,
+                "device": device_prefix + regulator.name,
                 "bus": regulator.bus,
                 "phases": list(regulator.phases),
                 "lowest": regulator.lowest,

@@ -113,9 +113,6 @@ def misfits(circuit: Circuit, houses: Sequence[HouseSpec]) -> list[Misfit]:
     claimed: dict[str, str] = {}
     drawn: dict[str, str] = {}
     for house in houses:
-        if house.device == HEAD:
-            text = f"house {house.name}: the meter {HEAD} is that of the feeder itself"
-            found.append(Misfit(house.name, "meter", f"{text}; expected another 'meter'"))
         if house.feeder_load is None:
             try:
                 service = house.service(circuit)

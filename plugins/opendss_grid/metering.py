@@ -31,7 +31,9 @@ class MeterMap:
     `c`); the head is the last device.
     """
 
-    def __init__(self, circuit: Circuit, houses: Sequence[HouseSpec]) -> None:
+    def __init__(
+        self, circuit: Circuit, houses: Sequence[HouseSpec], head_device: str = HEAD
+    ) -> None:
         order = {load.name: i for i, load in enumerate(circuit.loads)}
         node_of = {node: i for i, node in enumerate(circuit.nodes)}
         devices: list[str] = []
@@ -59,7 +61,7 @@ class MeterMap:
         measured = [p - 1 for p in (head.phases if head else ()) if p in (1, 2, 3)]
         self._head_phases: NDArray[np.intp] = np.array(measured, dtype=np.intp)
         for phase in measured:
-            devices.append(HEAD)
+            devices.append(head_device)
             phases.append("abc"[phase])
             nodes.append(node_of[f"{circuit.head_bus}.{phase + 1}"])
         self.devices = tuple(devices)

@@ -70,13 +70,14 @@ class OpenDssGrid(Plugin[GridConfig]):
         except GridError as error:
             raise ConfigProblemError(str(error)) from None
         simulation = self._simulation
-        self._messages = StepMessages(ctx.name, simulation)
+        self._messages = StepMessages(ctx.name, simulation, self.config.device_prefix)
         self._topology = await ctx.run_blocking(
             feeder_messages.topology,
             ctx.name,
             simulation.circuit,
             simulation.houses,
             simulation.meters.load_rows,
+            self.config.device_prefix,
         )
         self._tell_what_was_left()
         await self._step()

@@ -18,7 +18,7 @@ from . import cloud_drift
 from .device_counters import DeviceCounters
 from .devices import Fleet, Powers
 from .fuses import FuseBox
-from .houses import HouseSpec, problems
+from .houses import HEAD, HouseSpec, problems
 from .metering import MeterMap, Truth
 from .motors import Motors
 from .network import Deviation, Network
@@ -41,6 +41,7 @@ class Settings:
     without, taps stay where the controls settled at the start until they are commanded, and
     `tap_dwell_s` of feeder time must lie between two commands that move one, `switch_dwell_s`
     between two operations of one switch, `device_dwell_s` between two set-points of one device.
+    The device names of head and regulators begin with `device_prefix`.
     """
 
     seed: int = 0
@@ -51,6 +52,7 @@ class Settings:
     tap_dwell_s: float = 0.0
     switch_dwell_s: float = 0.0
     device_dwell_s: float = 0.0
+    device_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Simulation:
         self.houses = tuple(houses)
         self.fleet = Fleet(houses)
         self.counters = DeviceCounters(len(houses))
-        self.meters = MeterMap(circuit, houses)
+        self.meters = MeterMap(circuit, houses, settings.device_prefix + HEAD)
         self.time = start
         #: Which vehicles were there in the last step; None where none ever leaves.
         self.presence: Presence | None = None

@@ -26,12 +26,13 @@ class StepReport:
 class StepMessages:
     """Puts the steps of one simulation into messages. What never changes is made once."""
 
-    def __init__(self, feeder: str, simulation: Simulation) -> None:
+    def __init__(self, feeder: str, simulation: Simulation, device_prefix: str = "") -> None:
         self._feeder = feeder
         self._simulation = simulation
         self._circuit = simulation.circuit
         self._zone = simulation.surroundings.zone
-        self._tap_devices = tuple(regulator.name for regulator in simulation.circuit.regulators)
+        self._regulators = tuple(regulator.name for regulator in simulation.circuit.regulators)
+        self._tap_devices = tuple(device_prefix + name for name in self._regulators)
         self._batteries = np.flatnonzero(simulation.fleet.battery.capacity_wh > 0)
         self._battery_devices = tuple(
             simulation.houses[row].device for row in self._batteries.tolist()
@@ -84,7 +85,7 @@ class StepMessages:
             quantity="tap",
             unit="1",
             devices=self._tap_devices,
-            values=array("d", map(taps.__getitem__, self._tap_devices)),
+            values=array("d", map(taps.__getitem__, self._regulators)),
             at=at,
             quality=Quality.GOOD,
         )

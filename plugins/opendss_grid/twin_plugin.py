@@ -24,7 +24,7 @@ from hub.api import (
 
 from .configuration import TwinConfig, house_specs
 from .engine import OpenDssEngine
-from .feeder_check import check_feeder
+from .feeder_check import check_feeder, check_twin
 from .feeder_messages import topology
 from .houses import HEAD
 from .protocol import FaultSpec, GridError
@@ -67,12 +67,16 @@ class OpenDssTwin(Plugin[TwinConfig]):
 
     async def _answer_topology(self, _: object) -> Mapping[str, Any]:
         twin = self._twin
-        return topology(self._ctx.name, twin.circuit, self._specs, twin.load_rows)
+        return topology(
+            self._ctx.name, twin.circuit, self._specs, twin.load_rows, self.config.device_prefix
+        )
 
     async def _answer(self, question: PowerFlowQuestion) -> PowerFlowAnswer:
-        taps = {r.name: self._reading(r.name, "tap") for r in self._twin.circuit.regulators}
+        prefix = self.config.device_prefix
+        regulators = self._twin.circuit.regulators
+        taps = {r.name: self._reading(prefix + r.name, "tap") for r in regulators}
         devices = [spec.device for spec in self._specs]
-        head = [self._reading(HEAD, f"power{phase}") for phase in _PHASES]
+        head = [self._reading(prefix + HEAD, f"power{phase}") for phase in _PHASES]
         try:
             return await self._ctx.run_blocking(
                 self._solve,
@@ -132,4 +136,5 @@ class OpenDssTwin(Plugin[TwinConfig]):
     def check(cls, config: TwinConfig, check: CheckContext) -> list[str]:
         """Compile the circuit and hold every house against it."""
         check_feeder(config, check)
+        check_twin(config, check)
         return []

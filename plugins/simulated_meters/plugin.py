@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from hub.api import (
+    CheckContext,
     Command,
     Context,
     Duration,
@@ -84,6 +85,14 @@ class SimulatedMeters(Plugin[Config]):
 
     Config = Config
     summary: ClassVar[str] = "simulated smart meters that speak real MQTT"
+
+    @classmethod
+    def check(cls, config: Any, check: CheckContext) -> list[str]:
+        """Say so if there is no plugin of the feeder's name."""
+        if config.feeder not in check.plugins:
+            text = f"there is no plugin {config.feeder!r}; there are: {', '.join(check.plugins)}"
+            check.problem(("plugins", check.name, "feeder"), text)
+        return []
 
     async def start(self, ctx: Context) -> None:
         self.ctx = ctx
