@@ -26,7 +26,7 @@ export function startRegulators(hub) {
             regulators.map((regulator) =>
               item(
                 regulator,
-                hub.live.reading(regulator.device, "tap")?.value,
+                hub.live.reading(regulator.device ?? regulator.name, "tap")?.value,
                 hub.handles(`grid/${name}/regulator/${regulator.name}`),
               ),
             ),
