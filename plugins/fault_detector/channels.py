@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+#: The phase of each voltage quantity of a meter that has several.
+PHASE_OF = {f"voltage_{phase}": phase for phase in ("a", "b", "c")}
+
 
 @dataclass(frozen=True, slots=True)
 class Meter:
     """A meter that is expected to report. `house` is None for the meter at the head.
 
-    `phases` are letters; empty where the wiring is not known. Nominal voltage is phase to neutral
-    in V.
+    `phases` are letters; empty where the wiring is not known: then the meter itself tells them.
+    Nominal voltage is phase to neutral in V.
     """
 
     device: str
@@ -39,6 +42,7 @@ class Channel:
 
     meter: Meter
     phase: str
+    quantity: str
     volts: float | None = None
     seen: datetime | None = None
     dead_since: datetime | None = None
@@ -95,7 +99,9 @@ class Device:
     def voltages(self, quantities: tuple[str, ...]) -> tuple[tuple[int, Channel], ...]:
         """Return the places of this meter's voltages in a telegram, with their channels."""
         if quantities != self._quantities:
-            by_quantity = dict(zip(self.meter.quantities, self.channels, strict=True))
+            if not self.meter.phases:
+                self._learn(quantities)
+            by_quantity = {channel.quantity: channel for channel in self.channels}
             self._quantities = quantities
             self._places = tuple(
                 (place, by_quantity[quantity])
@@ -103,6 +109,15 @@ class Device:
                 if quantity in by_quantity
             )
         return self._places
+
+    def _learn(self, quantities: tuple[str, ...]) -> None:
+        """Take the phases that a meter tells; a `voltage` that never came is none of them."""
+        known = {channel.quantity for channel in self.channels}
+        told = [q for q in quantities if q in PHASE_OF and q not in known]
+        if told:
+            kept = [c for c in self.channels if c.phase or c.seen is not None]
+            new = [Channel(self.meter, PHASE_OF[quantity], quantity) for quantity in told]
+            self.channels = (*kept, *new)
 
     def note_calm(
         self, places: tuple[tuple[int, Channel], ...], values: Sequence[float], now: datetime
@@ -135,7 +150,9 @@ class Channels:
         self._by_house: dict[str, Meter] = {}
         self._dark: dict[Channel, None] = {}
         for meter in meters:
-            channels = tuple(Channel(meter, phase) for phase in meter.quantities.values())
+            channels = tuple(
+                Channel(meter, phase, quantity) for quantity, phase in meter.quantities.items()
+            )
             self.devices[meter.device] = Device(meter, now, band(meter), channels)
             if meter.house is not None:
                 self._by_house[meter.house] = meter

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from .alarms import CRITICAL, FAULT, OUTAGE, Finding, Register
-from .channels import Channel, Channels, Meter
+from .channels import Channel, Channels
 from .supply import Judgement, SupplyRules, Verdict, is_dead, judge
 
 
@@ -87,7 +87,8 @@ class OutageAlarms:
     def _raise_outage(self, channel: Channel, judgement: Judgement, now: datetime) -> list[Finding]:
         meter = channel.meter
         assert meter.house is not None
-        dead = [c for c in self._channels.of(meter.device) if is_dead(c, self._rules, now)]
+        channels = self._channels.of(meter.device)
+        dead = [c for c in channels if is_dead(c, self._rules, now)]
         volts = channel.volts or 0.0
         return self._register.raise_alarm(
             OUTAGE,
@@ -95,7 +96,7 @@ class OutageAlarms:
             now,
             severity=CRITICAL,
             text=(
-                f"{meter.name} is without voltage{_phases(dead, meter)}: {volts:.1f} V of "
+                f"{meter.name} is without voltage{_phases(dead, channels)}: {volts:.1f} V of "
                 f"{meter.nominal_v:g} V, {_primary(judgement)}."
             ),
             evidence={
@@ -193,8 +194,8 @@ def _named(phases: Iterable[str]) -> str:
     return f"phases {', '.join(letters[:-1])} and {letters[-1]}"
 
 
-def _phases(dead: list[Channel], meter: Meter) -> str:
-    if len(meter.phases) < 2 or len(dead) == len(meter.phases):
+def _phases(dead: Sequence[Channel], channels: Sequence[Channel]) -> str:
+    if len(channels) < 2 or len(dead) == len(channels):
         return ""
     return " on " + _named(c.phase for c in dead)
 

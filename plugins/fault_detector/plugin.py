@@ -33,6 +33,8 @@ from .delays import Delays
 from .rules import Detector
 
 VOLTAGES = ("voltage", "voltage_a", "voltage_b", "voltage_c")
+#: A meter that tells one of these is not silent, even if it has no voltage to tell.
+SIGNS_OF_LIFE = ("power", "energy_import")
 #: How often everything is judged as of now; silence and dwell times end on such a tick.
 TICK_S = 0.5
 #: How long cleared alarms are kept in the ledger, and how far back they are shown.
@@ -74,7 +76,9 @@ class FaultDetector(Plugin[FaultDetectorConfig]):
         ctx.serve("faults/alarms", self._alarms)
         ctx.subscribe(f"alarm/{BROKER_LOST}/+", self._on_broker)
         ctx.subscribe("plugin/+/status", self._on_plugin)
-        ctx.subscribe_batches([f"reading/+/{q}" for q in VOLTAGES], self._on_readings)
+        ctx.subscribe_batches(
+            [f"reading/+/{q}" for q in VOLTAGES + SIGNS_OF_LIFE], self._on_readings
+        )
         ctx.every(TICK_S, self._tick, name="judge")
 
     def _meters(self, ctx: Context) -> list[Meter]:

@@ -62,15 +62,21 @@ class Detector:
     def hear(
         self, device: str, quantities: tuple[str, ...], values: Sequence[float], now: datetime
     ) -> list[Finding]:
-        """Take the voltages of a telegram in V; devices that are not watched are ignored."""
+        """Take the voltages of a telegram in V, and from one without any that its meter reports.
+
+        Devices that are not watched are ignored.
+        """
         known = self._channels.devices.get(device)
         if known is None:
             return []
         places = known.voltages(quantities)
-        calm = self._quiet and known.calm
-        if not places or (calm and known.note_calm(places, values, now)):
+        if not places:  # it is there, at least
+            found = self._silence.heard(known, now)
+            self._quiet = self._nobody_missed()
+            return found
+        if self._quiet and known.calm and known.note_calm(places, values, now):
             return []
-        found: list[Finding] = []
+        found = []
         for place, channel in places:
             found += self._sample(known, channel, values[place], now)
         known.calm = known.inside  # which ends an alarm on its voltage

@@ -405,3 +405,67 @@ def test_the_witnesses_of_an_outage_are_quoted_with_what_they_said_last():
     found = feeder.wait(0.5)
     assert keys(found) == [("outage", "house1", False)]
     assert found[0].evidence["witnesses"]["house4.a"] == 0.98
+
+
+VILLA = Meter("villa", 230.0, (), "villa", "Villa")
+
+
+def say(detector: Detector, device: str, now, **values: float):
+    return detector.hear(device, tuple(values), tuple(values.values()), now)
+
+
+def test_a_house_whose_wiring_is_not_known_has_the_phases_that_its_meter_tells():
+    """A real home has a meter of three phases and no bus in the file."""
+    detector = Detector((VILLA, HOUSE1), Rules(), START, ())
+    lit = {"voltage_a": 230.0, "voltage_b": 231.0, "voltage_c": 229.0}
+    now = START
+    for _ in range(10):
+        now += timedelta(seconds=1)
+        found = say(detector, "villa", now, **lit, power=700.0)
+        found += say(detector, "house1", now, voltage=240.0)
+        assert found + detector.check(now) == []
+    now += timedelta(seconds=1)
+    say(detector, "house1", now, voltage=240.0)
+    one_dark = say(detector, "villa", now, **{**lit, "voltage_b": 0.0})
+    one_dark += detector.check(now + timedelta(seconds=2))
+    assert ("outage", "villa", False) in keys(one_dark)
+    assert "Villa is without voltage on phase B" in one_dark[0].text
+    now += timedelta(seconds=3)
+    say(detector, "house1", now, voltage=240.0)
+    back = say(detector, "villa", now, **lit)
+    assert keys(back) == [("outage", "villa", True)]
+
+
+def test_phases_may_come_one_at_a_time():
+    detector = Detector((VILLA, HOUSE1), Rules(), START, ())
+    now = START
+    for _ in range(8):
+        now += timedelta(seconds=1)
+        found = say(detector, "house1", now, voltage=240.0)
+        for phase in "abc":
+            found += say(detector, "villa", now, **{f"voltage_{phase}": 230.0})
+        assert found + detector.check(now) == []
+    dark = []
+    now += timedelta(seconds=1)
+    say(detector, "house1", now, voltage=240.0)
+    for phase in "abc":
+        dark += say(detector, "villa", now, **{f"voltage_{phase}": 0.0})
+    dark += detector.check(now + timedelta(seconds=2))
+    assert keys(dark) == [("outage", "villa", False)]
+
+
+def test_a_meter_without_voltages_is_not_silent():
+    detector = Detector((VILLA, HOUSE1), Rules(), START, ())
+    now = START
+    for _ in range(12):
+        now += timedelta(seconds=1)
+        found = say(detector, "house1", now, voltage=240.0)
+        found += say(detector, "villa", now, power=500.0)
+        assert found + detector.check(now) == []
+    for _ in range(12):
+        now += timedelta(seconds=1)
+        found += say(detector, "house1", now, voltage=240.0)
+        found += detector.check(now)
+    assert keys(found) == [("meter_lost", "villa", False)]
+    again = say(detector, "villa", now, power=500.0)
+    assert keys(again) == [("meter_lost", "villa", True)]
