@@ -75,7 +75,7 @@ DEFINITIONS = (
         "|V| / nominal |V| at each node of the power flow",
         "1 pu (per unit) is the nominal voltage, 1.05 pu is 5 % above it. Each power flow counts "
         "for the time until the next one. Time outside the limits is summed per node; for the "
-        "feeder it is the time in which any node was outside.",
+        "feeder it is the time in which any node, and in which any house's meter, was outside.",
     ),
     Definition(
         "Tap operation",

@@ -21,7 +21,8 @@ class FeederBalance:
 
     `customers` is what its houses drew by their meters, less what they fed in; None where a house
     is silent. What is left is `others`: loads of the circuit that no house stands for, less its own
-    generators, and the errors of the meters.
+    generators, and the errors of the meters. The last two say how long any node and any house's
+    meter was outside the limits; None where there is no house.
     """
 
     feeder: str
@@ -29,6 +30,8 @@ class FeederBalance:
     returned: int
     lost: int
     customers: int | None
+    nodes_outside_s: float
+    meters_outside_s: float | None
 
     @property
     def others(self) -> int | None:
@@ -44,7 +47,7 @@ class FeederBalance:
 
 _FEEDERS = Shape[FeederBalance](
     "feeders",
-    "Energy of the feeder",
+    "Feeders",
     (
         (Column("feeder", "Feeder"), lambda f: f.feeder),
         (Column("supplied_wh", "Supplied", Kind.ENERGY, "from the source"), lambda f: f.supplied),
@@ -65,6 +68,14 @@ _FEEDERS = Shape[FeederBalance](
             Column("loss_share", "Losses", Kind.FINE_SHARE, "of what was supplied"),
             lambda f: f.loss_share,
         ),
+        (
+            Column("nodes_outside_s", "Any node outside limits", Kind.DURATION),
+            lambda f: f.nodes_outside_s,
+        ),
+        (
+            Column("meters_outside_s", "Any meter outside limits", Kind.DURATION),
+            lambda f: f.meters_outside_s,
+        ),
     ),
 )
 
@@ -81,6 +92,7 @@ def _balance(data: RunData, flows: Flows, feeder: str, log: SupplyLog) -> Feeder
         if data.house_nodes.get(customer.id, ("",))[0] == feeder
     ]
     of = flows.of(columns)
+    voltages = data.voltages[feeder]
     heard = bool(np.all(of.metered))
     return FeederBalance(
         feeder,
@@ -88,6 +100,8 @@ def _balance(data: RunData, flows: Flows, feeder: str, log: SupplyLog) -> Feeder
         round(log.returned_wh * MWH_PER_WH),
         round(log.lost_wh * MWH_PER_WH),
         int((of.imported - of.exported).sum()) if heard else None,
+        round(voltages.at_any_node.either_s, 3),
+        round(voltages.at_houses.either_s, 3) if voltages.has_houses else None,
     )
 
 

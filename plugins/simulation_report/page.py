@@ -94,7 +94,7 @@ def render(data: RunData, flows: Flows, tables: dict[str, Table], bills: dict[st
         ],
         battery_chart=_drawn(charts.battery_charge(data)),
         groups=show(tables["groups"]),
-        feeder_balance=show(tables["feeders"]),
+        feeder_balance=show(tables["feeders"], ("nodes_outside_s", "meters_outside_s")),
         has_market=data.has_market,
         house_charts=[_drawn(chart) for chart in charts.houses(data, flows)],
         charts_left_out=max(0, len(data.customers) - charts.MOST_HOUSES),

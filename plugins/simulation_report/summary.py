@@ -114,8 +114,8 @@ def _energy(mwh: int | None) -> str:
 
 
 def _longest_outside(data: RunData) -> tuple[float, str]:
-    """Return how long any node was outside the limits, on the feeder where that was longest."""
-    found = ((log.any_outside_s, feeder) for feeder, log in data.voltages.items())
+    """Return how long the limits were not held, on the feeder where that was longest."""
+    found = ((log.outside.either_s, feeder) for feeder, log in data.voltages.items())
     return max(found, default=(0.0, ""))
 
 
@@ -125,7 +125,8 @@ def _outside_text(data: RunData) -> str:
     outside_s, feeder = _longest_outside(data)
     if not outside_s:
         return "always within limits"
-    where = f" on {feeder}" if len(data.voltages) > 1 else ""
+    where = " at a meter" if data.voltages[feeder].has_houses else ""
+    where += f" of {feeder}" if len(data.voltages) > 1 else ""
     return f"{shown.duration(outside_s)} outside limits{where}"
 
 

@@ -61,6 +61,21 @@ class Bands:
                 high[interval] = np.fmax(high[interval], values.max())
 
 
+@dataclass(slots=True)
+class Outside:
+    """How long any of some nodes was outside the limits."""
+
+    above_s: float = 0.0
+    below_s: float = 0.0
+    either_s: float = 0.0
+
+    def note(self, passed_s: float, *, above: bool, below: bool) -> None:
+        """Count some time."""
+        self.above_s += passed_s * above
+        self.below_s += passed_s * below
+        self.either_s += passed_s * (above or below)
+
+
 class VoltageLog:
     """All nodes of one feeder. Times are feeder seconds since the start."""
 
@@ -81,15 +96,15 @@ class VoltageLog:
         self.houses_band = Bands((), intervals)
         self._held: FloatArray | None = None
         self._since_s = 0.0
-        self.any_above_s = 0.0
-        self.any_below_s = 0.0
-        self.any_outside_s = 0.0
+        self.at_any_node, self.at_houses = Outside(), Outside()
+        self._house_rows: NDArray[np.int64] = np.array([], dtype=np.int64)
         self.solutions = 0
 
     def watch_houses(self, nodes: Collection[str]) -> None:
-        """From now on, keep the band of these nodes, too: those of the houses' meters."""
+        """From now on, keep figures of these nodes, too: those of the houses' meters."""
         places = [(place, node) for place, node in enumerate(self.nodes) if node in nodes]
         self.houses_band = Bands(places, self._intervals)
+        self._house_rows = np.array([place for place, _ in places], dtype=np.int64)
         if self._held is not None:
             self.houses_band.note(0, self._held)
 
@@ -119,9 +134,19 @@ class VoltageLog:
         self._dead_s += ~live * passed_s
         self._above_s += above * passed_s
         self._below_s += below * passed_s
-        self.any_above_s += passed_s * bool(above.any())
-        self.any_below_s += passed_s * bool(below.any())
-        self.any_outside_s += passed_s * bool(above.any() or below.any())
+        rows = self._house_rows
+        self.at_any_node.note(passed_s, above=bool(above.any()), below=bool(below.any()))
+        self.at_houses.note(passed_s, above=bool(above[rows].any()), below=bool(below[rows].any()))
+
+    @property
+    def has_houses(self) -> bool:
+        """Whether any house's meter is on this feeder."""
+        return len(self._house_rows) > 0
+
+    @property
+    def outside(self) -> Outside:
+        """Where limits count: at the houses' meters, where there are any, else at every node."""
+        return self.at_houses if self.has_houses else self.at_any_node
 
     def interrupt(self, elapsed_s: float) -> None:
         """There is no solution from here on: what was last is counted no further."""

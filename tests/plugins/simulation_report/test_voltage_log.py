@@ -21,7 +21,7 @@ def test_each_power_flow_counts_until_the_next():
     assert (second.below_s, second.above_s) == (0, 30)
     assert (first.lowest_pu, first.highest_pu) == (0.94, 1.0)
     assert second.mean_pu == pytest.approx((30 * 1.06 + 10 * 1.04 + 160) / 200)
-    assert (volts.any_above_s, volts.any_below_s) == (30, 10)
+    assert (volts.at_any_node.above_s, volts.at_any_node.below_s) == (30, 10)
     low, high = volts.extremes() or (None, None)
     assert low is not None
     assert high is not None
@@ -32,7 +32,7 @@ def test_a_limit_itself_is_within():
     volts = log()
     volts.note(0, [0.95, 1.05, 1.0])
     volts.hold_until(10)
-    assert (volts.any_above_s, volts.any_below_s) == (0, 0)
+    assert volts.at_any_node.either_s == 0
 
 
 def test_a_dead_node_is_dead_and_not_low():
@@ -51,6 +51,21 @@ def test_time_without_a_solution_is_in_no_figure():
     volts.hold_until(70)
     assert volts.of("a.1").above_s == 10
     assert volts.of("a.1").mean_pu == pytest.approx((10 * 1.06 + 10 * 1.0) / 20)
+
+
+def test_limits_count_at_the_houses_meters_where_there_are_any():
+    volts = log()
+    volts.note(0, [1.06, 1.0, 1.0])
+    assert volts.outside is volts.at_any_node
+    volts.watch_houses({"house.1"})
+    volts.note(10, [1.06, 1.0, 0.94])
+    volts.note(15, [0.94, 1.06, 1.0])
+    volts.note(22, [1.0, 1.0, 1.0])
+    volts.hold_until(30)
+    assert (volts.at_any_node.above_s, volts.at_any_node.below_s) == (22, 12)
+    assert volts.at_any_node.either_s == 22  # not 34: some of it was at the same time
+    assert volts.outside is volts.at_houses
+    assert (volts.at_houses.above_s, volts.at_houses.below_s, volts.at_houses.either_s) == (0, 5, 5)
 
 
 def test_bands_per_phase_and_interval_with_the_houses_apart():
