@@ -78,6 +78,8 @@ class BranchFlows:
             (series, np.repeat(series, terminals - 1))
         ).astype(np.complex128)
         self._heads = tuple(self._find_heads(circuit, stand_ins, terminals))
+        #: Whether it is one terminal with phases 1 to 3 in order, as nearly always.
+        self._one_head = [head.phases for head in self._heads] == [[0, 1, 2]]
         self._admittances = (
             Admittances(dss, solved, conductors, terminals, voltages) if self._count else None
         )
@@ -131,16 +133,16 @@ class BranchFlows:
 
     def _at_heads(self, powers_va: ComplexArray | None) -> ComplexArray:
         """Return what enters the feeder; without the powers of all branches the solver is asked."""
+        entering_va = [
+            head.sign
+            * (self._ask(head) if powers_va is None or head.at is None else powers_va.take(head.at))
+            for head in self._heads
+        ]
+        if self._one_head:
+            return entering_va[0]
         head_va = np.zeros(3, dtype=np.complex128)
-        for head in self._heads:
-            if powers_va is None or head.at is None:
-                entering_va = self._ask(head)
-            else:
-                entering_va = powers_va.take(head.at)
-            if head.phases == [0, 1, 2]:
-                head_va += entering_va * head.sign
-            else:
-                np.add.at(head_va, head.phases, entering_va * head.sign)
+        for head, va in zip(self._heads, entering_va, strict=True):
+            np.add.at(head_va, head.phases, va)
         return head_va
 
     def _ask(self, head: _Head) -> ComplexArray:

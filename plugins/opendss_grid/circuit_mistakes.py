@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .circuit_reader import LooseEndError, loose_ends
 from .circuit_source import defined_at, edited
 from .protocol import DEAD_PU, Circuit, FloatArray
@@ -45,6 +47,20 @@ def circuit_mistakes(
     for element, text in _wrong_loads(dss, circuit):
         if element not in loose:
             yield f"{defined_at(path, element) or path}: {text}"
+
+
+def earth_fault_va(dss: Any, bus: str, phase: int) -> float:
+    """Return what a short circuit from one phase of a bus to earth would draw at nominal voltage.
+
+    Next to nothing where the network has no earth, as behind a delta winding.
+    """
+    dss.Circuit.SetActiveBus(bus)
+    dss.Bus.ZscRefresh()
+    nodes = [int(node) for node in dss.Bus.Nodes()]
+    flat = np.asarray(dss.Bus.ZscMatrix(), dtype=np.float64)
+    impedances = flat.view(np.complex128).reshape(len(nodes), len(nodes))
+    at = nodes.index(phase)
+    return float((dss.Bus.kVBase() * 1000) ** 2 / max(abs(impedances[at, at]), 1e-9))
 
 
 def _wrong_bases(circuit: Circuit, no_load_pu: FloatArray) -> Iterator[str]:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import circuit_reader
-from .circuit_mistakes import circuit_mistakes
+from .circuit_mistakes import circuit_mistakes, earth_fault_va
 from .circuit_source import check_file, defined_at, encoding
 from .cut_lines import CutLines
 from .dss_errors import CONTROL_ITERATIONS_EXCEEDED, one_line, user_errors
@@ -127,6 +127,10 @@ class OpenDssEngine:
         self._loads.set(*self._file_loads)
         self._solve_once()
         return list(circuit_mistakes(self._dss, self.circuit, path, no_load_pu))
+
+    def earth_fault_va(self, bus: str, phase: int) -> float:
+        """Return what a short circuit from one phase of a bus to earth would draw."""
+        return earth_fault_va(self._dss, bus, phase)
 
     def add_services(self, services: Sequence[ServiceSpec]) -> Circuit:
         """Draw customers; their loads follow those of the file, in the order given."""

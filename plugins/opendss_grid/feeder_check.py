@@ -22,6 +22,10 @@ from .orders import ACTIONS, NAMED, SINGLE, carry_out
 from .protocol import GridError
 from .simulation import Simulation
 
+#: A house on all of them needs no earth.
+_ALL_PHASES = 3
+#: A network must be stronger than a service by this factor, or no power flow is found.
+_STRENGTH = 3
 #: Any day will do: the check is of the circuit, not of the weather.
 _DAY = datetime(2026, 3, 20, 12, tzinfo=UTC)
 
@@ -44,6 +48,8 @@ def check_feeder(config: FeederConfig, check: CheckContext) -> list[HouseSpec] |
     for text in mistakes:
         check.problem((*here, "feeder"), text)
     wrong = misfits(circuit, specs) or doubts(circuit, specs)
+    if not mistakes and not wrong:
+        wrong = _unearthed(engine, specs)
     head = config.device_prefix + HEAD
     for spec in specs:
         if spec.device == head:
@@ -52,6 +58,26 @@ def check_feeder(config: FeederConfig, check: CheckContext) -> list[HouseSpec] |
     for misfit in wrong:
         check.problem(("houses", misfit.house, misfit.key), misfit.text)
     return None if mistakes or wrong else specs
+
+
+def _unearthed(engine: OpenDssEngine, specs: Sequence[HouseSpec]) -> list[Misfit]:
+    """Return the houses between phase and earth where there is no earth to return through."""
+    weakest_va: dict[tuple[str, tuple[int, ...]], float] = {}
+    found = []
+    for spec in specs:
+        if spec.feeder_load is not None or len(spec.phases) == _ALL_PHASES:
+            continue
+        place = (spec.bus.lower(), spec.phases)
+        if place not in weakest_va:
+            weakest_va[place] = min(engine.earth_fault_va(place[0], p) for p in spec.phases)
+        if weakest_va[place] < _STRENGTH * spec.kva * 1000:
+            text = (
+                f"house {spec.name}: bus {spec.bus} has no earth to connect a phase against "
+                f"(a short circuit there draws {weakest_va[place] / 1000:.2g} kVA); expected a bus "
+                f"with one, or all three phases"
+            )
+            found.append(Misfit(spec.name, "bus", text))
+    return found
 
 
 def check_grid(config: GridConfig, check: CheckContext) -> None:

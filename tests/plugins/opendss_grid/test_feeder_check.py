@@ -120,6 +120,17 @@ def test_a_mistake_in_the_hubs_file_has_its_place(folder: Path, old, new, proble
     assert problem in found
 
 
+def test_a_house_where_the_network_has_no_earth_is_told(folder: Path) -> None:
+    feeder = folder / "ieee13/feeder.dss"
+    text = "New Transformer.d buses=(671 d) conns=(wye delta) kvs=(4.16 0.48) kvas=(99 99) xhl=4\n"
+    feeder.write_text(feeder.read_text() + text + "CalcVoltageBases\n")
+    (problem,) = check(folder, HUB.replace("671.2,", "d.2, nominal_v: 277,"))
+    assert (
+        "hub.yaml:3:17: houses.house2.bus: house house2: bus d has no earth to connect" in problem
+    )
+    assert check(folder, HUB.replace("671.2,", "d.1.2.3, nominal_v: 277,")) == []
+
+
 def test_a_house_that_does_not_fit_is_told_once_for_feeder_and_twin(folder: Path) -> None:
     twin = "  twin: {use: opendss_grid/opendss_twin, feeder: ieee13/feeder.dss}\n"
     assert len(check(folder, HUB.replace("671.1}", "999.1}") + twin)) == 1

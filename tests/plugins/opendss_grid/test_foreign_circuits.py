@@ -166,6 +166,16 @@ def test_a_sound_circuit_has_no_mistake(tmp_path: Path, circuit: str) -> None:
     assert engine.mistakes(path) == []
 
 
+def test_a_network_behind_a_delta_winding_has_no_earth(tmp_path: Path) -> None:
+    yard = "New Transformer.d buses=(b1 y) conns=(wye {}) kvs=(11 0.4) kvas=(400 400) xhl=4\n"
+    for winding, strong in (("wye", True), ("delta", False)):
+        text = RADIAL.replace("Set Vol", yard.format(winding) + "Set Vol")
+        engine = OpenDssEngine()
+        engine.compile(write(tmp_path, text))
+        assert (engine.earth_fault_va("y", 1) > 1e6) is strong
+        assert engine.earth_fault_va("b1", 2) > 1e6
+
+
 def test_a_folder_is_no_circuit(tmp_path: Path) -> None:
     with pytest.raises(GridError, match="is a folder; expected the OpenDSS file of a circuit in i"):
         OpenDssEngine().compile(tmp_path)
