@@ -19,6 +19,7 @@ from hub.simulate_command import number
 if TYPE_CHECKING:
     from hub.config import HubConfig
     from hub.loader import Loader
+    from hub.watcher import Guarded
 
 app = typer.Typer(
     name="hub",
@@ -307,7 +308,7 @@ def simulate(
     loaded = simulate_command.with_settings(loaded, settings or ())
     if out is not None:
         simulate_command.try_file("--out", out)
-    watchers = []
+    watchers: Sequence[Guarded] = ()
     if report is not None:
         simulate_command.make_folder("--report", report)
         watchers = simulate_command.watchers(loader, report)
@@ -329,7 +330,8 @@ def simulate(
     )
     for page in pages:
         print(f"report: {page}", file=sys.stderr)
-    raise typer.Exit(1 if result.report["failed"] else 0)
+    left_out = any(watcher.failed for watcher in watchers)
+    raise typer.Exit(1 if result.report["failed"] or left_out else 0)
 
 
 @app.callback(invoke_without_command=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hub.config import HubConfig, PluginSpec
     from hub.loader import Loader
     from hub.simulate import Result
-    from hub.watcher import Watcher
+    from hub.watcher import Guarded
 
 DEFAULT_HOURS = 24.0
 LEAST_HOURS = 0.01
@@ -139,18 +139,19 @@ def _with_key(spec: PluginSpec, where: str, key: str, text: str, path: Path) -> 
     raise BadInput(f"--set {where}: {problem}, got {text!r}")
 
 
-def watchers(loader: Loader, folder: Path) -> list[Watcher]:
+def watchers(loader: Loader, folder: Path) -> list[Guarded]:
     """Return what writes reports into a folder, of all plugins that are loaded."""
+    from hub.watcher import Guarded
+
     loader.load(REPORT_PLUGIN)
-    return [w for given in loader.hooks.hub_simulation_watchers(folder=folder) for w in given]
+    found = loader.hooks.hub_simulation_watchers(folder=folder)
+    return [Guarded(watcher) for given in found for watcher in given]
 
 
-def write_reports(written_by: list[Watcher], result: Result) -> list[Path]:
-    """Write all reports. Raises `HubError` if a file cannot be written."""
-    try:
-        return [watcher.write(result.report) for watcher in written_by]
-    except OSError as error:
-        raise HubError(f"the report cannot be written: {error}") from None
+def write_reports(written_by: Sequence[Guarded], result: Result) -> list[Path]:
+    """Write all reports, and say of each that fails why it does."""
+    pages = [watcher.write(result.report) for watcher in written_by]
+    return [page for page in pages if page is not None]
 
 
 def write_file(path: Path, text: str) -> None:

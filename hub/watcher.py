@@ -6,8 +6,9 @@ changes what happens: a run with watchers is the same as one without.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,9 +20,12 @@ from hub.errors import HubError
 from hub.houses import House
 from hub.scheduler import interval
 from hub.subscription import AnySubscription
+from hub.supervisor import describe
 
 if TYPE_CHECKING:
     from hub.core import Hub
+
+log = logging.getLogger("hub.simulate")
 
 #: Looks at a regular time come so long after it (hub time), when all that is due then is done.
 AFTER = timedelta(milliseconds=1)
@@ -41,6 +45,8 @@ class SimulationRun:
     houses: Mapping[str, House]
     tariff: TariffSection | None
     _hub: Hub
+    #: Called with what a watcher's handler or look raises.
+    _failed: Callable[[BaseException], None] | None = None
 
     @classmethod
     def of(cls, hub: Hub, feeder_hours: float) -> SimulationRun:
@@ -65,13 +71,17 @@ class SimulationRun:
 
     def subscribe(self, topic_filter: str, handler: Handler) -> Subscription:
         """Call `handler` with every message whose topic matches, until its `close`."""
-        return self._hub.bus.subscribe(topic_filter, handler, owner="watcher")
+        return self._hub.bus.subscribe(
+            topic_filter, handler, owner="watcher", on_error=self._failed
+        )
 
     def subscribe_batches(
         self, topic_filters: Sequence[str], handler: BatchHandler
     ) -> AnySubscription:
         """Call `handler` with all messages that wait and match, telegrams whole, until `close`."""
-        return self._hub.bus.subscribe_batches(topic_filters, handler, owner="watcher")
+        return self._hub.bus.subscribe_batches(
+            topic_filters, handler, owner="watcher", on_error=self._failed
+        )
 
     def last(self, topic: str) -> Last | None:
         """Return the last reading or state of a topic; None if there was none."""
@@ -95,8 +105,19 @@ class SimulationRun:
 
     def every(self, feeder_s: float, look: Callable[[], Awaitable[None]]) -> None:
         """Call `look` at the start and every so much feeder time, right after what is due then."""
+
+        async def guarded_look() -> None:
+            try:
+                await look()
+            except Exception as error:
+                if self._failed is None:
+                    raise
+                self._failed(error)
+
         start = self.start + AFTER
-        self._hub.scheduler.add("watcher", look, interval(feeder_s / self.time_lapse, start))
+        self._hub.scheduler.add(
+            "watcher", guarded_look, interval(feeder_s / self.time_lapse, start)
+        )
 
 
 class Watcher(Protocol):
@@ -108,5 +129,49 @@ class Watcher(Protocol):
     async def end(self) -> None:
         """Called after the last step, while all plugins still answer."""
 
-    def write(self, result: Mapping[str, Any]) -> Path:
-        """Write the report and return its main file. `result` is what `--out` would write."""
+    def write(self, result: Mapping[str, Any]) -> Path | None:
+        """Write the report and return its main file, None without one. `result` is what `--out`
+        would write.
+        """
+
+
+class Guarded:
+    """A watcher that cannot take the run with it: if it fails, that is said once, and it is left
+    out of the rest.
+    """
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self.failed = False
+
+    def begin(self, run: SimulationRun) -> None:
+        try:
+            self._watcher.begin(replace(run, _failed=self._note))
+        except Exception as error:  # noqa: BLE001  # a stranger's
+            self._note(error)
+
+    async def end(self) -> None:
+        if self.failed:
+            return
+        try:
+            await self._watcher.end()
+        except Exception as error:  # noqa: BLE001  # a stranger's
+            self._note(error)
+
+    def write(self, result: Mapping[str, Any]) -> Path | None:
+        if self.failed:
+            return None
+        try:
+            return self._watcher.write(result)
+        except OSError as error:
+            self.failed = True
+            log.error("the report cannot be written: %s", error.strerror or error)
+        except Exception as error:  # noqa: BLE001  # a stranger's
+            self._note(error)
+        return None
+
+    def _note(self, error: BaseException) -> None:
+        if not self.failed:
+            self.failed = True
+            name = type(self._watcher).__name__
+            log.error("%s failed, there will be no report of it: %s", name, describe(error))

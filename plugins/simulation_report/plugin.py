@@ -60,7 +60,11 @@ class ReportWatcher:
     """
 
     def __init__(self, folder: Path) -> None:
+        # Only who asked for a report pays for templates, and what is missing shows before the run.
+        from .files import write
+
         self._folder = folder
+        self._write = write
 
     # -- collecting --
 
@@ -296,12 +300,9 @@ class ReportWatcher:
 
     def write(self, result: Mapping[str, Any]) -> Path:
         """Write page, CSV files and JSON; returns the page."""
-        # Only who asked for a report pays for templates.
-        from .files import write
-
         self.data.result = result
         self.data.market.name_houses()
-        return write(self.data, self._folder)
+        return self._write(self.data, self._folder)
 
 
 @hookimpl

@@ -12,10 +12,10 @@ import pytest
 
 from hub.cli import main
 from hub.config import load
-from hub.errors import HubError
 from hub.loader import Loader
 from hub.simulate import Result
 from hub.simulate_command import _Lines, feeder_hours, tell, with_settings, write_reports
+from hub.watcher import Guarded
 
 ROOT = Path(__file__).parents[2]
 EMPTY = "plugins: {}\n"
@@ -333,15 +333,52 @@ def test_a_run_that_is_stopped_says_so_and_leaves_nothing(tmp_path: Path, how: s
     assert not list(tmp_path.glob("hub-simulate-*"))
 
 
-def test_a_report_that_cannot_be_written_in_the_end_is_a_line():
+def test_a_report_that_cannot_be_written_in_the_end_is_a_line(caplog: pytest.LogCaptureFixture):
     class Full:
         def begin(self, run): ...
         async def end(self): ...
         def write(self, result):
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(HubError, match="No space left on device"):
-        write_reports([Full()], Result({}, 1.0, 1.0))
+    full = Guarded(Full())
+    assert write_reports([full], Result({}, 1.0, 1.0)) == []
+    assert full.failed
+    assert caplog.messages == ["the report cannot be written: No space left on device"]
+
+
+@pytest.mark.parametrize("where", ["begin", "look", "hear", "hear_all", "end", "write"])
+def test_a_report_that_fails_leaves_the_others_and_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, where: str
+):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/sour.py").write_text(
+        "from hub.api import Plugin, hookimpl\n"
+        "class Sour(Plugin):\n"
+        "    async def start(self, ctx): pass\n"
+        "class SourReport:\n"
+        f"    def fail(self, where): 1 / (where != {where!r})\n"
+        "    def begin(self, run):\n"
+        "        self.fail('begin')\n"
+        "        run.every(900, self.look)\n"
+        "        run.subscribe('plugin/#', lambda m: self.fail('hear'))\n"
+        "        run.subscribe_batches(['#'], lambda m: self.fail('hear_all'))\n"
+        "    async def look(self): self.fail('look')\n"
+        "    async def end(self): self.fail('end')\n"
+        "    def write(self, result): self.fail('write')\n"
+        "@hookimpl\n"
+        "def hub_plugin_types(): return {'sour': Sour}\n"
+        "@hookimpl\n"
+        "def hub_simulation_watchers(folder): return [SourReport()]\n"
+    )
+    status, err = simulate(
+        capsys, tmp_path, "--hours", "1", "--report", str(tmp_path / "r"),
+        text="plugins: {t: {use: sour}}\n",
+    )  # fmt: skip
+    assert status == 1
+    (line,) = [line for line in err.splitlines() if "ERROR" in line]
+    assert "SourReport failed, there will be no report of it: ZeroDivisionError" in line
+    assert "at sour.py:5" in line
+    assert (tmp_path / "r/report.html").exists()
 
 
 def test_of_a_thousand_meters_the_terminal_shows_a_few():
