@@ -178,11 +178,24 @@ def tell(report: Mapping[str, Any]) -> Iterator[str]:
         f"market: {len(report['trades'])} trades over {matched:,.1f} kWh, "
         f"{len(report['settled'])} settled"
     )
-    yield f"alarms: {len(report['alarms'])}"
+    yield f"alarms: {_raised(report['alarms'])}"
     for name, plugin in report["plugins"].items():
         if plugin["state"] != "ONLINE":
             yield f"{name}: {plugin['state']} {plugin['reason']}"
     yield f"fingerprint {report['fingerprint'][:16]}"
+
+
+def _raised(alarms: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many alarms there were: each may be said again while it lasts, and is cleared."""
+    standing: set[str] = set()
+    raised = 0
+    for alarm in alarms:
+        if alarm["cleared"]:
+            standing.discard(alarm["id"])
+        elif alarm["id"] not in standing:
+            standing.add(alarm["id"])
+            raised += 1
+    return raised
 
 
 @contextmanager

@@ -292,9 +292,9 @@ class ReportWatcher:
         self._ended = True
         while self.data.imports.looks <= self.data.timeline.intervals:
             await self._note_counters(netted=True, closed=True)
-        for feeder, log in self.data.voltages.items():
+        # Energy ends with the last power flow, as it does for the meters.
+        for log in self.data.voltages.values():
             log.hold_until(self.data.timeline.total_s)
-            self.data.supplies[feeder].hold_until(self.data.timeline.total_s)
         for subscription in (*self._subscriptions, self._counting):
             subscription.close()
 

@@ -1,6 +1,7 @@
 """What went into a feeder at its source, and what was lost in its lines and transformers.
 
-As for voltages, every power flow counts for the time until the next one.
+As for voltages, every power flow counts for the time until the next one. What is after the last one
+is not counted: no meter has told of it either.
 """
 
 from __future__ import annotations
@@ -20,11 +21,10 @@ class SupplyLog:
 
     def note(self, elapsed_s: float, source_w: float, losses_w: float) -> None:
         """Take in a power flow; `source_w` is positive where the feeder draws from the source."""
-        self.hold_until(elapsed_s)
+        self._count_until(elapsed_s)
         self._held = source_w, losses_w
 
-    def hold_until(self, elapsed_s: float) -> None:
-        """Count the last power flow for the time that has passed since."""
+    def _count_until(self, elapsed_s: float) -> None:
         hours, self._since_s = (elapsed_s - self._since_s) / S_PER_H, elapsed_s
         if self._held is None or hours <= 0:
             return
@@ -35,5 +35,5 @@ class SupplyLog:
 
     def interrupt(self, elapsed_s: float) -> None:
         """There is no solution from here on: what was last is counted no further."""
-        self.hold_until(elapsed_s)
+        self._count_until(elapsed_s)
         self._held = None

@@ -381,13 +381,20 @@ def test_a_report_that_fails_leaves_the_others_and_is_told(
     assert (tmp_path / "r/report.html").exists()
 
 
-def test_of_a_thousand_meters_the_terminal_shows_a_few():
+def test_of_a_thousand_meters_the_terminal_shows_a_few_and_counts_alarms_once():
     energy = {f"h{n}": {"energy_import": 1000.0} for n in range(1000)}
     result = {
         "voltage_pu": {}, "energy_wh": energy, "trades": [], "settled": [], "alarms": [],
         "plugins": {}, "fingerprint": "0" * 64,
     }  # fmt: skip
+    result["alarms"] = [
+        {"id": name, "cleared": cleared}
+        for name, cleared in (
+            ("a", False), ("a", False), ("b", False), ("a", True), ("a", False), ("c", True),
+        )
+    ]  # fmt: skip
     lines = list(tell(result))
+    assert "alarms: 3" in lines
     assert lines[0] == "h0: imported 1.0 kWh, exported 0.0 kWh"
     assert lines[20] == "980 more meters: see --out or --report"
 
