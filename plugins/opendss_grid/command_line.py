@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,8 @@ from .validation import MAX_ANGLE_DEG, MAX_VOLTAGE_PU, Comparison, compare
 
 #: Lines up to which a table is drawn: it takes 2 ms for each.
 _MOST_IN_A_TABLE = 500
-IEEE13 = Path("config/feeders/ieee13")
+#: The feeder that comes along, wherever the command is given.
+IEEE13 = Path(__file__).parents[2] / "config/feeders/ieee13"
 
 grid = typer.Typer(help="Power flows on a feeder, without a hub.", no_args_is_help=True)
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON instead of tables")]
@@ -80,14 +82,15 @@ def _one_line_errors() -> Iterator[None]:
 
 
 def _positions(text: str) -> Iterator[tuple[str, int]]:
+    seen = set()
     for part in text.split(","):
-        name, _, tap = part.partition("=")
-        try:
-            yield name.strip(), int(tap)
-        except ValueError:
-            raise GridError(
-                f"--taps: expected NAME=POSITION such as reg_a=7, got {part!r}"
-            ) from None
+        name, _, tap = (word.strip() for word in part.partition("="))
+        if not name or not re.fullmatch(r"[+-]?\d{1,4}", tap):
+            raise GridError(f"--taps: expected NAME=POSITION such as reg_a=7, got {part!r}")
+        if name.lower() in seen:
+            raise GridError(f"--taps: {name} is named twice")
+        seen.add(name.lower())
+        yield name, int(tap)
 
 
 def _as_data(circuit: Circuit, solution: Solution) -> dict[str, Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .engine import OpenDssEngine
 from .protocol import GridError
+from .published_figures import read_figures
 
 #: How far a solution may be from the published one: half of the last printed digit and what
 #: differs between solvers. Shares are of the total.
@@ -51,6 +50,8 @@ class TotalRow:
 
     @property
     def error(self) -> float:
+        if self.published == 0:
+            return 0.0 if self.solved == 0 else math.inf
         return self.solved / self.published - 1
 
 
@@ -76,57 +77,45 @@ class Comparison:
 def compare(feeder: Path, published: Path) -> Comparison:
     """Solve a feeder with the published taps and hold it against the published figures.
 
-    `published` is a folder with `published_voltages.csv` (bus, phase, vmag_pu, angle_deg) and
-    `published.json` (taps, source_w and source_var per phase, losses). GridError if it is not.
+    `published` is a folder with what `read_figures` reads. GridError if it is not, or names a node
+    or a tap that the feeder does not have.
     """
-    voltages, totals = published / "published_voltages.csv", published / "published.json"
-    for path in (voltages, totals):
-        if not path.is_file():
-            raise GridError(f"{path}: no such file; expected the published figures of a feeder")
-    figures: dict[str, Any] = json.loads(totals.read_text())
-    with voltages.open() as file:
-        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    figures = read_figures(published)
     engine = OpenDssEngine()
     circuit = engine.compile(feeder)
     engine.use_local_regulators(False)
-    for name, tap in figures["taps"].items():
+    for name, tap in figures.taps.items():
         engine.set_tap(name, tap)
     solution = engine.solve()
     if not solution.converged:
         raise GridError(f"{feeder}: {solution.problem}")
     row_of = {node: row for row, node in enumerate(circuit.nodes)}
     nodes = []
-    for row in rows:
-        node = f"{row['bus']}.{'abc'.index(row['phase']) + 1}"
-        if node not in row_of:
-            raise GridError(f"{voltages}: node {node} is not in the circuit {circuit.name}")
-        at = row_of[node]
+    for figure in figures.nodes:
+        at = row_of.get(figure.node)
+        if at is None:
+            text = f"node {figure.node} is not in the circuit {circuit.name}"
+            raise GridError(f"{figure.where}: {text}")
         nodes.append(
             NodeRow(
-                node=node,
-                published_pu=float(row["vmag_pu"]),
+                node=figure.node,
+                published_pu=figure.pu,
                 solved_pu=float(solution.voltages_pu[at]),
-                published_deg=float(row["angle_deg"]),
+                published_deg=figure.deg,
                 solved_deg=float(solution.angles_deg[at]),
             )
         )
     source, losses = solution.source_va, solution.losses_va
     return Comparison(
-        source=str(figures["source"]),
-        taps=figures["taps"],
+        source=figures.source,
+        taps=figures.taps,
         nodes=tuple(nodes),
         totals=(
+            TotalRow("source", "W", sum(figures.source_w), float(source.real.sum()), MAX_SOURCE_W),
             TotalRow(
-                "source", "W", sum(figures["source_w"]), float(source.real.sum()), MAX_SOURCE_W
+                "source", "var", sum(figures.source_var), float(source.imag.sum()), MAX_SOURCE_VAR
             ),
-            TotalRow(
-                "source",
-                "var",
-                sum(figures["source_var"]),
-                float(source.imag.sum()),
-                MAX_SOURCE_VAR,
-            ),
-            TotalRow("losses", "W", figures["losses_w"], losses.real, None),
-            TotalRow("losses", "var", figures["losses_var"], losses.imag, None),
+            TotalRow("losses", "W", figures.losses_w, losses.real, None),
+            TotalRow("losses", "var", figures.losses_var, losses.imag, None),
         ),
     )

@@ -71,6 +71,8 @@ def test_a_large_circuit_is_printed_without_a_frame(monkeypatch: pytest.MonkeyPa
     [
         (("solve", "nowhere.dss"), "nowhere.dss: no such file"),
         (("solve", FEEDERS / "feeder.dss", "--taps", "reg_a"), "NAME=POSITION"),
+        (("solve", FEEDERS / "feeder.dss", "--taps", "=1"), "NAME=POSITION"),
+        (("solve", FEEDERS / "feeder.dss", "--taps", "reg_a=1,REG_A=2"), "REG_A is named twice"),
         (("solve", FEEDERS / "feeder.dss", "--taps", "reg_a=99"), "out of range"),
         (("solve", FEEDERS / "feeder.dss", "--taps", "x=1"), "regulator x is not in the circuit"),
         (("validate", FEEDERS / "feeder.dss", "--published", "."), "published figures"),
@@ -81,3 +83,8 @@ def test_a_mistake_is_one_line_and_exit_2(arguments, message) -> None:
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_validate_finds_its_feeder_from_any_folder(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("validate").stdout.endswith("agrees\n")
