@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hub.api import Alarm, Severity
+from hub.api import Alarm, Priority, Severity
 
 from .network import Deviation
 from .simulation import Simulation
@@ -23,7 +23,7 @@ _MENDED_BY = {
 
 def network_state(feeder: str, simulation: Simulation) -> dict[str, Any]:
     """Return what is not as in the circuit's file, each with the command that mends it, and which
-    set-points are held, each with the command that lets go.
+    set-points an operator holds, each with the command that lets go.
     """
     changed = [_entry(feeder, deviation) for deviation in simulation.network.deviations]
     # A copy: the thread that owns the engine may be changing the original.
@@ -43,6 +43,7 @@ def network_state(feeder: str, simulation: Simulation) -> dict[str, Any]:
                 "args": {},
             }
             for point in simulation.set_points.held
+            if point.priority > Priority.MARKET  # what trades hold passes with them
         ],
         "operations": dict(simulation.network.operations),
         "device_operations": dict(simulation.set_points.operations),

@@ -2,9 +2,9 @@
 
 import { setText, svg } from "../dom.js";
 import { decimal, power } from "../format.js";
-import { iconPaths } from "../icons.js";
 import { DEAD, level } from "../voltage-scale.js";
 import { arrange } from "./layout.js";
+import { SiteSigns } from "./sites.js";
 
 const PHASES = ["a", "b", "c"];
 /** Sizes in px: with numbers, and with signs alone where there is no room. */
@@ -16,11 +16,8 @@ const TALL = 900;
 const CLOSEST_Y = 54;
 /** So wide is a letter of a bus's name at most, in px. */
 const LETTER = 7;
-const MOST_CHIPS = 3;
 /** Less than this share of the largest flow is shown as no flow. */
 const STILL = 0.002;
-
-/** @typedef {{site: string, name: string, watts: number | undefined, dead: boolean}} SiteNow */
 
 export class Drawing {
   /**
@@ -49,8 +46,7 @@ export class Drawing {
     this._edges = new Map();
     /** @type {Map<string, any>} */
     this._taps = new Map();
-    /** @type {Map<string, {group: any, text: any}>} */
-    this._chips = new Map();
+    this._sites = new SiteSigns(feeder, m, this._at, width, house);
     this.element = svg(
       "svg",
       {
@@ -62,7 +58,7 @@ export class Drawing {
       },
       feeder.edges.map((edge) => this._edge(edge)),
       feeder.buses.map((bus) => this._bus(bus, onGrid)),
-      this._sites(house),
+      this._sites.elements,
     );
   }
 
@@ -205,35 +201,9 @@ export class Drawing {
     ];
   }
 
-  /** @param {(id: string) => any} house */
-  _sites(house) {
-    const m = this._m;
-    /** @type {Map<string, number>} */
-    const taken = new Map();
-    return this._feeder.sites.map(({ id, bus }) => {
-      const place = taken.get(bus) ?? 0;
-      taken.set(bus, place + 1);
-      if (place >= MOST_CHIPS) return null;
-      const [x, y] = this._at(bus);
-      const below = y + 1.5 * m.cellH + (m.numbers ? 7 : 5);
-      const at = m.numbers ? [x + 5, below + place * m.chipStep] : [x + 4 + place * m.chipStep, below];
-      const { name, site } = house(id);
-      const text = m.numbers ? svg("text", { x: 17, y: 11 }) : null;
-      const group = svg(
-        "g",
-        { class: "chip", transform: `translate(${at[0]} ${at[1]})` },
-        svg("title", {}, name),
-        svg("g", { class: "icon", transform: "scale(.58)" }, iconPaths(site)),
-        text,
-      );
-      this._chips.set(id, { group, text });
-      return group;
-    });
-  }
-
   /**
    * @param {any} state a FeederState
-   * @param {(id: string) => SiteNow} siteNow
+   * @param {(id: string) => import("./sites.js").SiteNow} siteNow
    */
   update(state, siteNow) {
     state.voltages_pu.forEach((/** @type {number} */ pu, /** @type {number} */ row) =>
@@ -254,12 +224,7 @@ export class Drawing {
         `${name.slice(-1)} ${tap > 0 ? "+" : ""}${decimal(Number(tap), 0)}`,
       );
     }
-    this._chips.forEach(({ group, text }, id) => {
-      const { name, watts, dead } = siteNow(id);
-      group.setAttribute("class", `chip ${dead ? "dead" : (watts ?? 0) < -1 ? "exports" : ""}`);
-      setText(group.firstElementChild, `${name}: ${dead ? "no supply" : power(watts)}`);
-      setText(text, `${name} ${dead ? "✕" : power(watts)}`);
-    });
+    this._sites.update(siteNow);
   }
 
   /** @param {number} row @param {number} pu */

@@ -51,11 +51,14 @@ export function startSwitching(hub) {
     carryOut(button, `${button.textContent}: ${text}.`, target, action, JSON.parse(args));
   });
 
+  /** Names this page has given: the list may not show them yet. @type {Set<string>} */
+  const given = new Set();
   /** A name that no fault or motor has. @param {string} kind */
   const free = (kind) => {
     const taken = new Set(changed.filter((entry) => entry.kind === kind).map(({ name }) => name));
     let number = 1;
-    while (taken.has(`${kind}${number}`)) number += 1;
+    while (taken.has(`${kind}${number}`) || given.has(`${kind}${number}`)) number += 1;
+    given.add(`${kind}${number}`);
     return `${kind}${number}`;
   };
 
