@@ -58,6 +58,7 @@ class BranchFlows:
         self._powers = dss.to_dss_python().ActiveCircuit.PDElements
         self._count = len(circuit.elements)
         stand_ins = stand_ins or {}
+        self._has_cuts = bool(stand_ins)
         solved = [stand_ins.get(name, name) for name in circuit.elements]
         conductors_of = np.asarray(dss.PDElements.AllNumConductors(), dtype=np.intp)
         terminals_of = np.asarray(dss.PDElements.AllNumTerminals(), dtype=np.intp)
@@ -127,9 +128,14 @@ class BranchFlows:
         terminals_va = np.add.reduceat(powers_va, self._starts)
         return Flows(
             element_va=terminals_va[: self._count],
-            losses_va=complex(terminals_va.dot(self._lossy)),
+            losses_va=self._losses(terminals_va),
             head_va=self._at_heads(powers_va),
         )
+
+    def _losses(self, terminals_va: ComplexArray) -> complex:
+        if self._has_cuts:  # of a cut line only the first part is among the elements
+            return complex(*self._dss.Circuit.Losses())
+        return complex(terminals_va.dot(self._lossy))
 
     def _at_heads(self, powers_va: ComplexArray | None) -> ComplexArray:
         """Return what enters the feeder; without the powers of all branches the solver is asked."""

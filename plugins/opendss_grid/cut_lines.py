@@ -44,30 +44,26 @@ class CutLines:
         self.mend(name)
         if at < _AT_AN_END or at > 1 - _AT_AN_END:
             return branch.bus1 if at < 0.5 else branch.bus2
-        # A line cannot change its number of phases.
-        kind = f"{name}_{len(branch.phases)}"
-        parts = [f"line.cut_{kind}_{part}" for part in ("near", "far")]
-        bus = f"cut_{name}"
-        nodes = "".join(f".{phase}" for phase in branch.phases)
         self._dss.Circuit.SetActiveElement(branch.name)
         first, second = self._dss.CktElement.BusNames()[:2]
-        length = float(self._asked(branch.name, "length"))
-        # Per unit of length, whatever that is: `like` would lose it.
-        impedance = " ".join(
-            f"{matrix}=({self._asked(branch.name, matrix).strip('[]')})"
-            for matrix in ("rmatrix", "xmatrix", "cmatrix")
-        )
+        # All of them: a neutral that is drawn is a phase to OpenDSS.
+        count = int(self._dss.CktElement.NumConductors())
+        nodes = "".join(f".{node}" for node in self._dss.CktElement.NodeOrder()[:count])
+        # A line cannot change its number of phases.
+        parts = [f"line.cut_{name}_{count}_{part}" for part in ("near", "far")]
+        bus = f"cut_{name}"
+        length, impedance = self._impedance(branch.name, count)
         ends = ((first, bus + nodes, length * at), (bus + nodes, second, length * (1 - at)))
         opened = self._opened(branch.name)
         with user_errors(f"fault {name}"):
             for part, (bus1, bus2, part_length) in zip(parts, ends, strict=True):
                 verb = "Edit" if part in self._made else "New"
                 self._command(
-                    f"{verb} {part} phases={len(branch.phases)} bus1={bus1} bus2={bus2}"
+                    f'{verb} {part} phases={count} bus1="{bus1}" bus2="{bus2}"'
                     f" units=none length={part_length:.12g} {impedance} enabled=yes"
                 )
                 self._made.add(part)
-            self._command(f"{branch.name}.enabled=no")
+            self._enable(branch.name, False)
         self.stand_ins[branch.name] = parts[0]
         self._cut[name] = (branch.name, parts)
         self.changes += 1
@@ -81,15 +77,26 @@ class CutLines:
         line, parts = self._cut.pop(name)
         opened = self._opened(self.stand_ins.pop(line))
         for part in parts:
-            self._command(f"{part}.enabled=no")
-        self._command(f"{line}.enabled=yes")
+            self._enable(part, False)
+        self._enable(line, True)
         self._open(line, opened)
         self.changes += 1
 
-    def _asked(self, element: str, what: str) -> str:
-        """Return a property as OpenDSS writes it."""
-        self._command(f"? {element}.{what}")
-        return str(self._dss.Text.Result())
+    def _impedance(self, line: str, size: int) -> tuple[float, str]:
+        """Return a line's length, and its matrices per unit of that: `like` would lose them."""
+        lines = self._dss.Lines
+        lines.Name(line.split(".", 1)[1])
+        matrices = {"r": lines.RMatrix(), "x": lines.XMatrix(), "c": lines.CMatrix()}
+        texts = []
+        for letter, matrix in matrices.items():
+            values = [f"{value:.12g}" for value in matrix]
+            rows = (" ".join(values[at : at + size]) for at in range(0, size * size, size))
+            texts.append(f"{letter}matrix=({'|'.join(rows)})")
+        return float(lines.Length()), " ".join(texts)
+
+    def _enable(self, element: str, enabled: bool) -> None:
+        # A name may have dots and spaces.
+        self._command(f'Edit "{element}" enabled={"yes" if enabled else "no"}')
 
     def _opened(self, element: str) -> list[bool]:
         """Return which conductors are open at the first terminal."""

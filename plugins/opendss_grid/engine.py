@@ -163,7 +163,8 @@ class OpenDssEngine:
     def use_local_regulators(self, local: bool) -> None:
         """Let the circuit's own regulator controls act, or leave taps to `set_tap`."""
         for regulator in self.circuit.regulators:
-            self._text(f"RegControl.{regulator.name}.enabled={'yes' if local else 'no'}")
+            enabled = "yes" if local else "no"
+            self._text(f'Edit "RegControl.{regulator.name}" enabled={enabled}')
         self._reader.own_taps = local
         kinds = {str(name).split(".")[0].lower() for name in self._dss.Circuit.AllElementNames()}
         self._reader.own_switching = not kinds.isdisjoint(_OTHER_CONTROLS)

@@ -69,7 +69,7 @@ def service_commands(circuit: Circuit, spec: ServiceSpec) -> list[str]:
         start = f"{spec.name}_lv"
         commands.append(
             f"New Transformer.{spec.name} phases={count} windings=2"
-            f" buses=[{spec.bus}{nodes} {start}{nodes}]"
+            f' buses=["{spec.bus}{nodes}" {start}{nodes}]'
             f" kVs=[{bus.kv_base * factor:.6g} {kv_low:.6g}] kVAs=[{spec.kva:g} {spec.kva:g}]"
             f" %Rs=[{spec.r_percent / 2:g} {spec.r_percent / 2:g}] XHL={spec.x_percent:g}"
         )
@@ -81,7 +81,7 @@ def service_commands(circuit: Circuit, spec: ServiceSpec) -> list[str]:
         else "switch=yes"
     )
     commands.append(
-        f"New Line.{spec.name} phases={count} bus1={start}{nodes} bus2={spec.name}{nodes}"
+        f'New Line.{spec.name} phases={count} bus1="{start}{nodes}" bus2={spec.name}{nodes}'
         f" {impedance}"
     )
     commands.append(

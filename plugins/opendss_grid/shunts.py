@@ -98,4 +98,4 @@ def _fault_nodes(fault: FaultSpec) -> tuple[list[int], list[int]]:
 
 
 def _join(bus: str, nodes: Sequence[int]) -> str:
-    return bus + "".join(f".{node}" for node in nodes)
+    return '"' + bus + "".join(f".{node}" for node in nodes) + '"'

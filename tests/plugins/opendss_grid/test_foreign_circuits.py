@@ -7,7 +7,7 @@ import pytest
 
 from plugins.opendss_grid.engine import OpenDssEngine
 from plugins.opendss_grid.houses import HouseSpec
-from plugins.opendss_grid.protocol import GridError
+from plugins.opendss_grid.protocol import FaultSpec, GridError
 from plugins.opendss_grid.simulation import Settings, Simulation
 
 START = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -174,6 +174,53 @@ def test_a_network_behind_a_delta_winding_has_no_earth(tmp_path: Path) -> None:
         engine.compile(write(tmp_path, text))
         assert (engine.earth_fault_va("y", 1) > 1e6) is strong
         assert engine.earth_fault_va("b1", 2) > 1e6
+
+
+#: Names as people give them, where OpenDSS takes them in quotes.
+NAMES = """Clear
+New "Circuit.My town" basekv=12.47 pu=0.97
+New "Line.f 1.a" bus1=sourcebus bus2="bus a" r1=0.3 x1=0.5 length=2 units=km
+New "Transformer.reg 1.x" wdg=1 bus="bus a" kv=12.47 kva=2000 wdg=2 bus="b-1/ü#" kv=12.47 kva=2000
+New "RegControl.rc 1.x" transformer="reg 1.x" winding=2 vreg=122 band=2 ptratio=60
+New "Load.my load.1" bus1="b-1/ü#" kv=12.47 kw=500 pf=0.9
+New "EnergyMeter.m 1" element="Line.f 1.a"
+Set VoltageBases=[12.47]
+CalcVoltageBases
+"""
+
+
+def test_names_with_spaces_dots_and_signs_can_be_operated(tmp_path: Path) -> None:
+    path = write(tmp_path, NAMES)
+    engine = OpenDssEngine()
+    circuit = engine.compile(path)
+    assert engine.mistakes(path) == []
+    assert circuit.heads[0].element == "line.f 1.a"
+    engine.use_local_regulators(False)
+    engine.set_tap("rc 1.x", 3)
+    assert engine.solve().taps == {"rc 1.x": 3}
+    before_w = engine.solve().source_va.sum().real
+    for fault in (
+        FaultSpec.of_type("a", "ag", "bus a", 10),
+        FaultSpec.of_type("b", "bcg", "b-1/ü#", 10),
+        FaultSpec.of_type("c", "abc", "", 10, "line.f 1.a", 0.5),
+    ):
+        engine.apply_fault(fault)
+        assert engine.solve().source_va.sum().real > 2 * before_w
+        engine.clear_fault(fault.name)
+    engine.set_service("my load.1", closed=False)
+    assert engine.solve().source_va.sum().real < 1000
+    simulate(path, HouseSpec("h", "h", "Bus A", (1,)), HouseSpec("i", "i", "b-1/ü#", (1, 2, 3)))
+
+
+def test_a_fault_on_a_line_with_a_neutral_leaves_it_its_neutral(tmp_path: Path) -> None:
+    engine = OpenDssEngine()
+    engine.compile(write(tmp_path, FOUR_WIRES))
+    before = engine.solve()
+    engine.apply_fault(FaultSpec.of_type("f", "ag", "", 1e6, "line.c", 0.3))
+    after = engine.solve()
+    assert after.converged
+    assert after.voltages_v == pytest.approx(before.voltages_v, rel=1e-6)
+    assert after.losses_va == pytest.approx(before.losses_va, rel=1e-3)
 
 
 def test_a_folder_is_no_circuit(tmp_path: Path) -> None:
