@@ -26,6 +26,7 @@ WIRING: dict[str, str] = {
     "plugins/notifier/post.py": "keeps the outbox in the hub's ledger and runs the lanes",
     "plugins/house_trader/outlooks.py": "feeds the outlooks from meters, keeps them over a restart",
     "plugins/opendss_grid/feeder_check.py": "the hub's offline check of a feeder",
+    "plugins/opendss_grid/feeder_events.py": "sends the events' commands at their time",
     "plugins/opendss_grid/network_messages.py": "turns the network's state into messages",
     "plugins/opendss_grid/step_messages.py": "turns the simulation's arrays into messages",
     "plugins/web/api.py": "asks the hub what pages want to know, and sends their commands",

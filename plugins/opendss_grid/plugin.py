@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,9 +24,10 @@ from hub.api import (
 )
 
 from . import feeder_messages, simulation_state
-from .configuration import EventConfig, GridConfig, simulated_houses
+from .configuration import GridConfig, simulated_houses
 from .engine import OpenDssEngine
 from .feeder_check import check_grid
+from .feeder_events import FeederEvents
 from .network import Deviation
 from .network_messages import fuse_alarm, network_state
 from .order_arguments import Order
@@ -93,17 +94,14 @@ class OpenDssGrid(Plugin[GridConfig]):
         # In virtual time all plugins have started by the first run: meters speak from the start.
         ctx.every(self.config.step, self._step, name="step", now=ctx.virtual)
         ctx.every(SAVE_EVERY_S, self._save, name="save")
-        for event in self.config.events:
-            ctx.at(
-                ctx.clock.now() + timedelta(seconds=event.after / ctx.time_lapse),
-                partial(self._play, event),
-                name=f"event {event.action} {event.target}",
-            )
+        self._events = FeederEvents(ctx, self.config.events)
 
     async def stop(self) -> None:
         """Save what the next start needs."""
         if hasattr(self, "_simulation"):
             await self._save()
+        if hasattr(self, "_events"):
+            self._events.tell_what_never_came()
 
     def _build(self, saved: Mapping[str, Any] | None) -> Simulation:
         ctx, config = self._ctx, self.config
@@ -198,13 +196,6 @@ class OpenDssGrid(Plugin[GridConfig]):
                     converged=False,
                     problem=problem,
                 )
-            )
-
-    async def _play(self, event: EventConfig) -> None:
-        result = await self._ctx.send(Command(event.target, event.action, event.args))
-        if not result.done:
-            self._ctx.log.warning(
-                "event %s %s: %s", event.action, event.target, result.reason or result.status
             )
 
     async def _save(self) -> None:
