@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from math import fsum, hypot
 from typing import NamedTuple
 
-#: Below this share of the highest voltage it ever saw, a meter has no supply.
+#: Below this share of the highest voltage it ever saw, a meter has no supply; nor below what no
+#: meter runs on, so that one that is put up in an outage does not live on a stray volt.
 NO_SUPPLY_PU = 0.1
+NO_SUPPLY_V = 10.0
 MJ_PER_WH = 3_600_000
 #: The names of conductors, in their order.
 PHASES = ("a", "b", "c")
@@ -79,7 +81,7 @@ class Meter:
         """
         highest_v = max(voltages_v)
         self.highest_v = max(self.highest_v, highest_v)
-        supplied = highest_v > NO_SUPPLY_PU * self.highest_v
+        supplied = highest_v > max(NO_SUPPLY_PU * self.highest_v, NO_SUPPLY_V)
         changed, self.supplied = supplied is not self.supplied, supplied
         self.without_supply_s = 0.0 if supplied else self.without_supply_s + elapsed_s
         gain, voltage_gain = self.gain, self.voltage_gain

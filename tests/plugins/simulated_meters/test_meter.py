@@ -100,6 +100,16 @@ def test_a_meter_without_backup_dies_with_the_supply():
     assert not meter.alive
 
 
+def test_a_meter_that_is_put_up_in_an_outage_does_not_live_on_a_stray_volt():
+    meter = Meter("house1", backup_s=60)
+    measure(meter, 0, voltage_v=3)
+    assert not meter.supplied
+    measure(meter, 0, voltage_v=4)
+    assert not meter.supplied
+    measure(meter, 100)
+    assert meter.supplied
+
+
 def test_a_dead_wire_shows_nothing():
     meter = Meter("house1", backup_s=60)
     measure(meter, 100)
