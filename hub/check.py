@@ -18,15 +18,17 @@ class Outcome:
     unchecked: list[str] = field(default_factory=list)
 
 
-def check_plugins(config: HubConfig, loader: Loader) -> Outcome:
-    """Run every plugin's offline check."""
+def check_plugins(config: HubConfig, loader: Loader, *, virtual: bool = False) -> Outcome:
+    """Run every plugin's offline check; with `virtual` of those only that virtual time has."""
     outcome = Outcome()
     configs = {name: spec.config for name, spec in config.plugins.items()}
     for name, spec in config.plugins.items():
         cls = loader.resolve(spec.use)
-        if cls is None:
+        if cls is None or (virtual and cls.wall_clock_only):
             continue
-        context = CheckContext(config.houses, config.path.parent.absolute(), name, configs)
+        context = CheckContext(
+            config.houses, config.path.parent.absolute(), name, configs, virtual=virtual
+        )
         try:
             found = cls.check(spec.config, context)
         except (Exception, SystemExit) as error:  # a plugin's check is a stranger's code

@@ -306,6 +306,7 @@ def simulate(
     wanted_hours = simulate_command.feeder_hours(hours, days)
     loaded, loader = _load(config)
     loaded = simulate_command.with_settings(loaded, settings or ())
+    simulate_command.check(loaded, loader)
     if out is not None:
         simulate_command.try_file("--out", out)
     watchers: Sequence[Guarded] = ()

@@ -46,9 +46,13 @@ class CheckContext:
         base_dir: Path,
         name: str,
         plugins: Mapping[str, Any] | None = None,
+        *,
+        virtual: bool = False,
     ) -> None:
         self.houses = houses
         self.base_dir = base_dir
+        #: Whether it is for a run in virtual time (`hub simulate`).
+        self.virtual = virtual
         self.name = name
         #: The configuration of every plugin of the file by its name, this one's too.
         self.plugins: Mapping[str, Any] = plugins or {}

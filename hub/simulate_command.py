@@ -91,6 +91,15 @@ def make_folder(option: str, path: Path) -> None:
         raise BadInput(f"{option}: the folder {path} is not empty; name another, or empty it")
 
 
+def check(config: HubConfig, loader: Loader) -> None:
+    """Make sure that the plugins can do with what the file says. Raises `BadInput`."""
+    from hub.check import check_plugins
+
+    problems = check_plugins(config, loader, virtual=True).problems
+    if problems:
+        raise BadInput(*problems)
+
+
 def with_settings(config: HubConfig, settings: Sequence[str]) -> HubConfig:
     """Return a configuration with some keys of plugins set anew, as `market.backend=chain`.
 

@@ -177,6 +177,41 @@ def test_a_plugin_that_fails_is_told_and_the_exit_status_says_so(
     assert "Plugin b failed: a &lt;screw&gt; is loose" in (tmp_path / "r/report.html").read_text()
 
 
+PICKY = """
+from hub.api import Plugin, hookimpl
+class Picky(Plugin):
+    wall_clock_only = {wall_clock_only}
+    async def start(self, ctx): pass
+    @classmethod
+    def check(cls, config, check): return ["the screw is loose"]
+@hookimpl
+def hub_plugin_types(): return {{"picky": Picky}}
+"""
+
+
+def test_what_a_plugin_cannot_do_with_is_told_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/picky.py").write_text(PICKY.format(wall_clock_only=False))
+    report = tmp_path / "r"
+    status, err = simulate(
+        capsys, tmp_path, "--days", "366", "--report", str(report),
+        text="plugins: {p: {use: picky}}\n",
+    )  # fmt: skip
+    assert (status, err) == (2, "hub.yaml: plugins.p: the screw is loose\n")
+    assert not report.exists()
+
+
+def test_what_virtual_time_leaves_out_is_not_checked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/picky.py").write_text(PICKY.format(wall_clock_only=True))
+    status, _ = simulate(capsys, tmp_path, "--hours", "1", text="plugins: {p: {use: picky}}\n")
+    assert status == 0
+
+
 SICK_GRID = """
 from hub.api import FeederState, Plugin, hookimpl
 class Sick(Plugin):

@@ -76,6 +76,14 @@ def test_a_wallet_with_a_mistyped_letter_is_found_by_its_checksum():
     assert "checksum" in line
 
 
+def test_a_simulation_on_the_twin_needs_no_contract(tmp_path: Path):
+    without = Config(artefact=str(tmp_path / "none.json"))
+    simulated = CheckContext({}, Path(), "market", virtual=True)
+    assert check_market(without, simulated) == []
+    on_chain = without.model_copy(update={"backend": "chain"})
+    assert len(check_market(on_chain, simulated)) == 1
+
+
 def test_a_missing_or_foreign_build_says_what_to_do(tmp_path: Path):
     [line] = check({"artefact": str(tmp_path / "none.json")})
     assert line.endswith("the compiled contract is not there; run: make")
