@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from hub.api import Context
+from hub.api import Context, Unavailable
 
 from .configuration import TapControllerConfig
 from .eyes import Layout, Meter, read_layout
@@ -74,7 +74,10 @@ class Lookout:
         ):
             if service in self._ctx.services:
                 topology = await self._ctx.ask(service)
-                layout = read_layout(topology, self._meters)
+                try:
+                    layout = read_layout(topology, self._meters)
+                except ValueError as error:
+                    raise Unavailable(str(error)) from None
                 points = layout.points.values()
                 self._voltages = [f"reading/{p.device}/{p.quantity}" for p in points]
                 self._places = [(p.node, p.nominal_v) for p in points]

@@ -109,3 +109,24 @@ def test_what_two_feeders_cannot_share_is_told(folder: Path, old, new, problem) 
     assert old in HUB
     found = check(folder, HUB.replace(old, new))
     assert any(problem in line for line in found), found
+
+
+def test_an_agent_for_a_feeder_without_regulators_says_so_without_a_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "plain.dss").write_text(
+        "Clear\nNew Circuit.plain basekv=11\nNew Line.a bus1=sourcebus bus2=b\n"
+        "Set VoltageBases=[11]\nCalcVoltageBases\n"
+    )
+    text = (
+        "plugins:\n  grid: {use: opendss_grid, feeder: plain.dss}\n  taps: {use: tap_controller}\n"
+    )
+
+    async def program():
+        async with running(tmp_path, text) as hub:
+            await hub.settled()
+            await asyncio.sleep(3)
+            return hub.plugins["taps"].reason
+
+    assert "the feeder has no regulator" in in_virtual_time(program)
+    assert "Traceback" not in caplog.text
