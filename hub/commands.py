@@ -17,6 +17,7 @@ from typing import Any
 
 from hub.errors import HubError, Rejected
 from hub.messages import Command, CommandResult, CommandStatus, Priority
+from hub.problems import suggest
 from hub.tasks import was_cancelled
 from hub.topics import matches, split_filter
 
@@ -109,10 +110,10 @@ class CommandRouter:
     async def send(self, command: Command) -> CommandResult:
         """Have a command carried out. Never raises: the answer says what became of it."""
         if self._find(command.target) is None:
-            known = ", ".join(sorted(self.targets)) or "none"
-            return self._answer(
-                command, CommandStatus.REJECTED, f"nothing handles {command.target!r} ({known})"
-            )
+            known = self.targets
+            hint = suggest(command.target, known, known="there are") if known else " (none)"
+            reason = f"nothing handles {command.target!r}{hint}"
+            return self._answer(command, CommandStatus.REJECTED, reason)
         loop = asyncio.get_running_loop()
         target = self._targets.setdefault(command.target, _Target())
         entry = _Waiting(command, loop.time() + command.deadline_s, loop.create_future())

@@ -41,9 +41,13 @@ async def test_a_command_reaches_its_handler_and_is_answered():
 async def test_an_unknown_target_is_rejected_with_what_there_is():
     commands, _ = router()
     commands.register("house/+", accept, "grid")
-    result = await commands.send(Command("hose/1", "open"))
+    result = await commands.send(Command("sky", "open"))
     assert result.status is CommandStatus.REJECTED
-    assert result.reason == "nothing handles 'hose/1' (house/+)"
+    assert result.reason == "nothing handles 'sky' (there are: house/+)"
+    for number in range(50):
+        commands.register(f"house/House{number}", accept, "grid")
+    result = await commands.send(Command("hous/house7", "open"))
+    assert result.reason == "nothing handles 'hous/house7' (did you mean 'house/House7'?)"
 
 
 async def test_one_actuator_has_one_handler():
