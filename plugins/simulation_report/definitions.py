@@ -43,7 +43,8 @@ DEFINITIONS = (
         "Self-sufficiency",
         "1 − min(I, C) / C",
         "Share of the consumption that was not imported. Energy that a battery held at the start "
-        "counts as the house's own; the change of charge is listed beside it.",
+        "counts as the house's own; by how much more the batteries hold in the end is listed as "
+        "stored.",
     ),
     Definition(
         "Self-consumption",

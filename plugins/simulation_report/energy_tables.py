@@ -48,6 +48,7 @@ class House:
 
     customer: Customer
     energy: Balance
+    stored: int | None
     charge_start: float | None
     charge_end: float | None
     voltages: Voltages
@@ -60,6 +61,7 @@ class Group:
     name: str
     houses: int
     energy: Balance
+    stored: int | None
 
 
 class HasEnergy(Protocol):
@@ -67,6 +69,13 @@ class HasEnergy(Protocol):
 
     @property
     def energy(self) -> Balance: ...
+
+
+class HasStore(Protocol):
+    """Whatever has batteries, or might; the change of what they hold in mWh."""
+
+    @property
+    def stored(self) -> int | None: ...
 
 
 #: In the order of every table with energies.
@@ -92,6 +101,10 @@ _ENERGIES: tuple[Field[HasEnergy], ...] = (
         lambda of: of.energy.discharged,
     ),
 )
+_STORED: Field[HasStore] = (
+    Column("stored_wh", "Stored", Kind.ENERGY, "more in the batteries than at the start", UNKNOWN),
+    lambda of: of.stored,
+)
 _SHARES: tuple[Field[HasEnergy], ...] = (
     (
         Column("self_sufficiency", "Self-sufficient", Kind.SHARE),
@@ -111,6 +124,7 @@ _HOUSES = Shape[House](
         (Column("name", "Name"), lambda h: h.customer.name),
         (Column("site", "Kind"), lambda h: h.customer.site),
         *_ENERGIES,
+        _STORED,
         *_SHARES,
         (Column("charge_start_percent", "Charge start", Kind.PERCENT), lambda h: h.charge_start),
         (Column("charge_end_percent", "Charge end", Kind.PERCENT), lambda h: h.charge_end),
@@ -128,6 +142,7 @@ _GROUPS = Shape[Group](
         (Column("group", "Group"), lambda g: g.name),
         (Column("houses", "Houses", Kind.COUNT), lambda g: g.houses),
         *_ENERGIES,
+        _STORED,
         (
             Column("from_grid_wh", "Group import", Kind.ENERGY, "netted each quarter of an hour"),
             lambda g: g.energy.from_grid,
@@ -194,17 +209,13 @@ def houses(data: RunData, flows: Flows) -> Table:
         House(
             customer,
             balance(flows.of([column])),
-            *_charges(data, column),
+            data.stored_mwh([column]),
+            *data.charges(column),
             _house_voltages(data, customer.id),
         )
         for column, customer in enumerate(data.customers)
     ]
     return _HOUSES.table(found, data.timeline)
-
-
-def _charges(data: RunData, column: int) -> tuple[float | None, float | None]:
-    seen = [float(look[column]) for look in data.charge_percent if not np.isnan(look[column])]
-    return (seen[0], seen[-1]) if seen else (None, None)
 
 
 def _house_voltages(data: RunData, house: str) -> Voltages:
@@ -227,7 +238,7 @@ def _house_voltages(data: RunData, house: str) -> Voltages:
 def groups(data: RunData, flows: Flows) -> Table:
     """One row per group of houses, netted."""
     found = [
-        Group(name, len(columns), data.group_balance(flows, name))
+        Group(name, len(columns), data.group_balance(flows, name), data.stored_mwh(columns))
         for name, columns in data.groups().items()
     ]
     return _GROUPS.table(found, data.timeline)

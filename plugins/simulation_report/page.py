@@ -98,7 +98,7 @@ def render(data: RunData, flows: Flows, tables: dict[str, Table], bills: dict[st
         has_market=data.has_market,
         house_charts=[_drawn(chart) for chart in charts.houses(data, flows)],
         charts_left_out=max(0, len(data.customers) - charts.MOST_HOUSES),
-        houses=show(tables["houses"], ("house", "site") if one_site else ("house",)),
+        houses=show(tables["houses"], ("house", "stored_wh", *(("site",) if one_site else ()))),
         market_charts=[_drawn(chart) for chart in market_charts or ()],
         market=summary.market(data),
         bills=show(tables["bills"], ("house",)),

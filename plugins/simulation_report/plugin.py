@@ -77,7 +77,9 @@ class ReportWatcher:
         ids = list(houses)
         total_s = run.feeder_hours * 3600
         customers = tuple(
-            Customer(i, h.name(i), h.site, h.pv is not None, h.battery is not None)
+            Customer(
+                i, h.name(i), h.site, h.pv is not None, 1000 * h.battery.kwh if h.battery else 0.0
+            )
             for i, h in houses.items()
         )
         self.data = RunData(

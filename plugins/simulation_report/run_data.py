@@ -31,7 +31,8 @@ class Customer:
     name: str
     site: str
     has_pv: bool
-    has_battery: bool
+    #: What its battery can hold, 0 without one.
+    battery_wh: float
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ class RunData:
         """Return the energy flows of all customers."""
         counted = {name: log.gained_mwh() for name, log in self.devices.items()}
         inverters = self.devices[DEVICE_COUNTERS[0]].known
-        plain = np.array([not (c.has_pv or c.has_battery) for c in self.customers], dtype=bool)
+        plain = np.array([not (c.has_pv or c.battery_wh) for c in self.customers], dtype=bool)
         metered = self.imports.known | self.exports.known
         return Flows(
             imported=self.imports.gained_mwh(),
@@ -111,6 +112,24 @@ class RunData:
     def group_balance(self, flows: Flows, name: str) -> Balance:
         """Return the balance of one of the groups."""
         return balance(flows.of(self.groups()[name]), self.netting.of(name))
+
+    def charges(self, column: int) -> tuple[float | None, float | None]:
+        """Return the first and the last state of charge of a house in percent."""
+        seen = [float(look[column]) for look in self.charge_percent if not np.isnan(look[column])]
+        return (seen[0], seen[-1]) if seen else (None, None)
+
+    def stored_mwh(self, columns: Sequence[int]) -> int | None:
+        """Return by how much more the batteries of some houses hold in the end; None if any of them
+        is not known.
+        """
+        total_wh = 0.0
+        for column in columns:
+            start, end = self.charges(column)
+            if start is not None and end is not None:
+                total_wh += self.customers[column].battery_wh * (end - start) / 100
+            elif self.customers[column].battery_wh:
+                return None
+        return round(total_wh * 1000)
 
 
 def groups_of(customers: Sequence[Customer]) -> dict[str, list[int]]:

@@ -141,6 +141,15 @@ def test_the_balance_of_the_feeder_closes(report: dict):
     assert 0.01 < feeder["loss_share"] < 0.04
 
 
+def test_what_went_into_a_battery_is_stored_lost_or_came_out(report: dict):
+    (house2,) = [h for h in report["tables"]["houses"] if h["house"] == "house2"]
+    change = (house2["charge_end_percent"] - house2["charge_start_percent"]) / 100 * 27_000
+    assert house2["stored_wh"] == pytest.approx(change, abs=0.001)
+    lost = house2["battery_charge_wh"] - house2["battery_discharge_wh"] - house2["stored_wh"]
+    assert 0.01 < lost / house2["battery_charge_wh"] < 0.2
+    assert [g["stored_wh"] for g in report["tables"]["groups"]] == [house2["stored_wh"]] * 2
+
+
 def test_no_minute_of_the_run_is_left_out(runs: tuple[Path, Path]):
     """The works draw the same all the time, so what they draw is the same from the first minute."""
     works = [r for r in rows(runs[0], "intervals") if r["house"] == "works"]
