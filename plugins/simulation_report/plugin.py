@@ -72,6 +72,7 @@ class ReportWatcher:
         """Listen, from before the first plugin starts."""
         self._run = run
         self._ended = False
+        self._limits: tuple[float, float] | None = None
         houses = run.houses
         self._devices = {house: described.device(house) for house, described in houses.items()}
         ids = list(houses)
@@ -139,9 +140,8 @@ class ReportWatcher:
         """Look at the counters of all houses, and at the edge of an interval at all others."""
         passed_s = self._looks * self._look_s
         self._looks += 1
-        if passed_s == 0:
-            await self._see_places()
-        else:
+        await self._see_places()
+        if passed_s:
             self._counting.close()
         line = self.data.timeline
         if self._ended or passed_s >= line.total_s - LEAST_S:
@@ -188,25 +188,36 @@ class ReportWatcher:
         return [(feeder, answer) for feeder, answer in answers if answer is not None]
 
     async def _see_places(self) -> None:
-        """Learn where the houses are and which limits the voltage is held to."""
-        for feeder, topology in await self._answers("topology"):
-            seen: set[str] = set()
-            for house in topology["houses"]:
-                nodes = tuple(f"{house['bus']}.{phase}" for phase in house["phases"])
-                self.data.house_nodes[house["id"]] = (feeder, nodes)
-                seen.update(nodes)
-            if feeder in self.data.voltages:
-                self.data.voltages[feeder].watch_houses(seen)
-        status = await self._run.ask("taps/status")
-        if status is not None:
-            self._limits = (float(status["limits"]["low"]), float(status["limits"]["high"]))
-            self.data.limits_from = "the tap controller's limits"
-            for log in self.data.voltages.values():
-                log.low_pu, log.high_pu = self._limits
-        info = await self._run.ask("market/info")
-        self.data.has_market = "market/info" in self._run.services
-        for account in info["accounts"] if info else ():
-            self.data.market.houses[account["address"]] = account["house"]
+        """Learn where houses are, which limits the voltage is held to and who trades: of each as
+        soon as there is who answers.
+        """
+        data = self.data
+        if any(not log.has_houses for log in data.voltages.values()):
+            for feeder, topology in await self._answers("topology"):
+                self._see_houses(feeder, topology["houses"])
+        if self._limits is None:
+            status = await self._run.ask("taps/status")
+            if status is not None:
+                self._limits = (float(status["limits"]["low"]), float(status["limits"]["high"]))
+                data.limits_from = "the tap controller's limits"
+                for log in data.voltages.values():
+                    log.low_pu, log.high_pu = self._limits
+        if not data.has_market:
+            info = await self._run.ask("market/info")
+            data.has_market = "market/info" in self._run.services
+            for account in info["accounts"] if info else ():
+                data.market.houses[account["address"]] = account["house"]
+
+    def _see_houses(self, feeder: str, houses: Sequence[Mapping[str, Any]]) -> None:
+        log = self.data.voltages.get(feeder)
+        if log is None or log.has_houses:
+            return
+        seen: set[str] = set()
+        for house in houses:
+            nodes = tuple(f"{house['bus']}.{phase}" for phase in house["phases"])
+            self.data.house_nodes[house["id"]] = (feeder, nodes)
+            seen.update(nodes)
+        log.watch_houses(seen)
 
     def _feeder(self, state: FeederState) -> None:
         data, elapsed_s = self.data, self._run.elapsed_s(state.at)
@@ -215,7 +226,7 @@ class ReportWatcher:
             log = data.voltages[state.feeder] = VoltageLog(
                 state.nodes, data.timeline.interval_s, data.timeline.intervals
             )
-            log.low_pu, log.high_pu = getattr(self, "_limits", (log.low_pu, log.high_pu))
+            log.low_pu, log.high_pu = self._limits or (log.low_pu, log.high_pu)
             data.supplies[state.feeder] = SupplyLog()
             if len(data.voltages) == 1:  # of several feeders the first one's clock is told
                 self._set_clock(state.feeder_time, elapsed_s)

@@ -106,7 +106,7 @@ class VoltageLog:
         self.houses_band = Bands(places, self._intervals)
         self._house_rows = np.array([place for place, _ in places], dtype=np.int64)
         if self._held is not None:
-            self.houses_band.note(0, self._held)
+            self.houses_band.note(self._interval(self._since_s), self._held)
 
     def note(self, elapsed_s: float, voltages_pu: Sequence[float]) -> None:
         """Take in a power flow."""
@@ -117,9 +117,12 @@ class VoltageLog:
         live = volts > DEAD_PU
         self._lowest = np.minimum(self._lowest, np.where(live, volts, np.inf))
         self._highest = np.maximum(self._highest, np.where(live, volts, -np.inf))
-        interval = min(int(elapsed_s // self._interval_s), self._intervals - 1)
+        interval = self._interval(elapsed_s)
         self.nodes_band.note(interval, volts)
         self.houses_band.note(interval, volts)
+
+    def _interval(self, elapsed_s: float) -> int:
+        return min(int(elapsed_s // self._interval_s), self._intervals - 1)
 
     def hold_until(self, elapsed_s: float) -> None:
         """Count the last power flow for the time that has passed since."""

@@ -37,11 +37,11 @@ plugins:
 """
 
 
-def simulate(folder: Path, *options: str) -> None:
-    street = folder / "street.yaml"
-    street.write_text(STREET)
+def simulate(folder: Path, *options: str, street: str = STREET) -> None:
+    file = folder / "street.yaml"
+    file.write_text(street)
     with pytest.raises(SystemExit) as ended:
-        main(["simulate", "--config", str(street), "--hours", "1", *options])
+        main(["simulate", "--config", str(file), "--hours", "1", *options])
     assert ended.value.code == 0
 
 
@@ -248,3 +248,26 @@ def test_the_page_says_what_was_simulated_and_nothing_of_the_machine(page: str, 
     assert str(FEEDER.parent) not in page
     assert report["run"]["version"]
     assert report["run"]["seed"] == 5
+
+
+def test_what_starts_late_is_told_all_the_same(tmp_path: Path):
+    """A plugin before the feeder takes 20 feeder minutes to start."""
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/sleepy.py").write_text(
+        "from hub.api import Plugin, hookimpl\n"
+        "class Sleepy(Plugin):\n"
+        "    async def start(self, ctx): await ctx.clock.sleep(20)\n"
+        "@hookimpl\n"
+        "def hub_plugin_types(): return {'sleepy': Sleepy}\n"
+    )
+    street = STREET.replace("plugins:\n", "plugins:\n  sleeper: {use: sleepy}\n")
+    simulate(tmp_path, "--report", str(tmp_path / "r"), street=street)
+    told = json.loads((tmp_path / "r/report.json").read_text())
+    # It is 11:00 on the feeder when that starts.
+    assert told["run"]["start"] == "2026-06-21T10:40:00"
+    for house in told["tables"]["houses"]:
+        assert house["highest_pu"] is not None
+        assert house["import_wh"] is not None
+    (feeder,) = told["tables"]["feeders"]
+    assert feeder["customers_wh"] == pytest.approx(693_000 * 40 / 60, rel=0.01)
+    assert "The file has no market." not in (tmp_path / "r/report.html").read_text()
