@@ -106,9 +106,11 @@ class OpenDssEngine:
         it would overwrite the user's files at every start.
         """
         with TemporaryDirectory(prefix="opendss-") as folder:
-            self._text(f'Set DataPath="{folder}"')
+            self._dss.Basic.DataPath(folder)
             # `Compile` would put the path back to where the circuit is.
-            self._text(f'Redirect "{path.resolve()}"')
+            file = str(path.resolve())
+            opening, closing = ("'", "'") if '"' in file else ('"', '"')
+            self._text(f"Redirect {opening}{file}{closing}")
 
     def _correct_bases(self) -> Circuit:
         solution = self._reader.read(None)

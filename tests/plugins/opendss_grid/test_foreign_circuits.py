@@ -223,6 +223,19 @@ def test_a_fault_on_a_line_with_a_neutral_leaves_it_its_neutral(tmp_path: Path) 
     assert after.losses_va == pytest.approx(before.losses_va, rel=1e-3)
 
 
+@pytest.mark.parametrize("name", ['a"b', "a'b", "a!b", "(a)", "x,y=z", "ü & é", "@a"])
+def test_a_path_may_have_any_character(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "loads.dss").write_text("New Load.l bus1=b kv=11 kw=100 pf=1\n")
+    path = folder / f"{name}.dss"
+    lines = "Clear\nNew Circuit.c basekv=11\nNew Line.l bus1=sourcebus bus2=b\n"
+    path.write_text(
+        f"{lines}Redirect loads.dss\nSet VoltageBases=[11]\nCalcVoltageBases\n", encoding="utf-8"
+    )
+    assert [load.name for load in OpenDssEngine().compile(path).loads] == ["l"]
+
+
 def test_a_folder_is_no_circuit(tmp_path: Path) -> None:
     with pytest.raises(GridError, match="is a folder; expected the OpenDSS file of a circuit in i"):
         OpenDssEngine().compile(tmp_path)
