@@ -154,7 +154,7 @@ def watchers(loader: Loader, folder: Path) -> list[Guarded]:
 
     loader.load(REPORT_PLUGIN)
     found = loader.hooks.hub_simulation_watchers(folder=folder)
-    return [Guarded(watcher) for given in found for watcher in given]
+    return [Guarded(watcher, folder) for given in found for watcher in given]
 
 
 def write_reports(written_by: Sequence[Guarded], result: Result) -> list[Path]:

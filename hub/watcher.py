@@ -140,8 +140,10 @@ class Guarded:
     out of the rest.
     """
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: Watcher, folder: Path) -> None:
+        """`folder` is where it writes."""
         self._watcher = watcher
+        self._folder = folder
         self.failed = False
 
     def begin(self, run: SimulationRun) -> None:
@@ -165,7 +167,8 @@ class Guarded:
             return self._watcher.write(result)
         except OSError as error:
             self.failed = True
-            log.error("the report cannot be written: %s", error.strerror or error)
+            text = "the report in %s is not whole, it cannot be written: %s"
+            log.error(text, self._folder, error.strerror or error)
         except Exception as error:  # noqa: BLE001  # a stranger's
             self._note(error)
         return None

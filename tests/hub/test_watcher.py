@@ -49,10 +49,12 @@ def test_a_report_that_cannot_be_written_in_the_end_is_a_line(caplog: pytest.Log
         def write(self, result):
             raise OSError(28, "No space left on device")
 
-    full = Guarded(Full())
+    full = Guarded(Full(), Path("out"))
     assert write_reports([full], Result({}, 1.0, 1.0)) == []
     assert full.failed
-    assert caplog.messages == ["the report cannot be written: No space left on device"]
+    assert caplog.messages == [
+        "the report in out is not whole, it cannot be written: No space left on device"
+    ]
 
 
 @pytest.mark.parametrize("where", ["begin", "look", "hear", "hear_all", "end", "write"])
