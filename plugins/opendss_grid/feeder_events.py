@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from itertools import groupby
 
 from hub.api import Command, Context
 
@@ -12,19 +13,26 @@ from .configuration import EventConfig
 
 
 class FeederEvents:
-    """Sends the command of each event when it is due; events of one moment in the file's order."""
+    """Sends the command of each event when it is due; those of one moment one after the other, in
+    the file's order: what opens and closes again must not end open.
+    """
 
     def __init__(self, ctx: Context, events: Sequence[EventConfig]) -> None:
         self._ctx = ctx
         # Sorting keeps the order of the file where times are equal.
         self._ahead = sorted(events, key=lambda event: event.after)
         start = ctx.clock.now()
-        for event in self._ahead:
+        for after, events_then in groupby(self._ahead, key=lambda event: event.after):
+            moment = list(events_then)
             ctx.at(
-                start + timedelta(seconds=event.after / ctx.time_lapse),
-                partial(self._play, event),
-                name=f"event {event.action} {event.target}",
+                start + timedelta(seconds=after / ctx.time_lapse),
+                partial(self._play_all, moment),
+                name=f"event {moment[0].action} {moment[0].target}",
             )
+
+    async def _play_all(self, moment: Sequence[EventConfig]) -> None:
+        for event in moment:
+            await self._play(event)
 
     async def _play(self, event: EventConfig) -> None:
         self._ahead = [each for each in self._ahead if each is not event]

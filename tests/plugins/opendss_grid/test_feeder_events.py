@@ -27,6 +27,23 @@ plugins:
 """
 
 
+async def test_by_the_wall_clock_too_events_of_one_moment_come_one_after_the_other(
+    tmp_path: Path,
+) -> None:
+    """Forty pairs that open and close again: each must end closed, whoever schedules them."""
+    events = "".join(
+        f"      - {{after: 0s, target: grid/grid/branch/line.{line}, action: {action}}}\n"
+        for line in ("684_611", "684_652", "645_646", "632_633") * 10
+        for action in ("open", "close")
+    )
+    text = TEXT[: TEXT.index("      - {after")] + events
+    async with running(tmp_path, text) as hub:
+        seen = Recording(hub)
+        await seen.until(lambda said: sum(isinstance(m, CommandResult) for m in said) == 80)
+        network = await hub.services.ask("grid/grid/network", None)
+    assert network["changed"] == []
+
+
 def test_events_come_in_order_and_those_beyond_the_end_are_named(tmp_path: Path, caplog) -> None:
     async def run() -> list[CommandResult]:
         async with running(tmp_path, TEXT) as hub:
