@@ -79,7 +79,7 @@ class SetPoints:
         if held is None or held.priority <= priority:
             return
         if held.until is None or held.until > now:
-            raise GridError(f"{held.text}, by a command of higher priority")
+            raise GridError(f"{held.text}, which has the higher priority")
 
     def move(
         self,

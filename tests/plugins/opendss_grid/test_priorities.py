@@ -38,7 +38,7 @@ def test_the_market_does_not_overrule_an_operator() -> None:
     bench = Ranked()
     assert bench.by_market("set_power", net_w=-2000, until_s=60)["achieved_w"] == -2000
     assert bench("house", "house2", "set_power", net_w=1500, until_s=30)["achieved_w"] == 1500
-    reason = "house house2 is held at 1500 W until 17:00:30 UTC, by a command of higher priority"
+    reason = "house house2 is held at 1500 W until 17:00:30 UTC, which has the higher priority"
     for action, args in (("set_power", {"net_w": -2000, "until_s": 60}), ("release_power", {})):
         with pytest.raises(GridError, match=reason):
             bench.by_market(action, **args)
@@ -65,5 +65,5 @@ def test_the_priority_outlives_a_restart() -> None:
     fresh = simulation()
     restore(fresh, json.loads(json.dumps(snapshot(bench.sim))))
     order = Order("house", "house2", "set_power", {"net_w": 0}, NOON, int(Priority.MARKET))
-    with pytest.raises(GridError, match="by a command of higher priority"):
+    with pytest.raises(GridError, match="which has the higher priority"):
         carry_out(fresh, order)
