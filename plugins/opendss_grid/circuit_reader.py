@@ -38,6 +38,8 @@ def read_circuit(dss: Any) -> Circuit:
     nodes = tuple(name for name in names if name.endswith(_ON_A_PHASE))
     regulators = tuple(_regulators(dss))
     heads = find_head(dss)
+    if not heads:
+        raise GridError("no source is on; expected one, such as New Circuit makes")
     return Circuit(
         name=str(dss.Circuit.Name()).lower(),
         head_bus=_head_bus(dss, heads[0]),
@@ -139,6 +141,10 @@ def _buses(dss: Any) -> Iterator[BusData]:
         if base <= 0:
             for element, node in loose_ends(dss):
                 raise LooseEndError(element, node)
+            if np.isnan(dss.Circuit.AllBusVMag()).any():
+                raise GridError(
+                    "the power flow gives no numbers; expected no element with kV=0 or kVA=0"
+                )
             if index > 0:
                 raise GridError(f"bus {name} is cut off from the source, or has no voltage base")
             raise GridError(

@@ -27,6 +27,18 @@ _DEADLY = re.compile(
     r"^\s*(?P<command>di_p\w*|compa\w*|yearlyc\w*|solvea\w*|abort|next(?=\s*(?:!.*)?$))\b",
     re.IGNORECASE,
 )
+#: These end the process at the first power flow if they have no bus.
+_ON_A_BUS = re.compile(
+    r"^\s*new\s+(?:object\s*=\s*)?[\"'(\[{]?\s*"
+    r"(?P<element>(?:line|load|generator|pvsystem|storage|transformer|autotrans|[vi]source"
+    r"|indmach012|upfc|vccs|gicline|gictransformer)\.[^\s,\"')\]}]+)(?P<rest>.*)$",
+    re.IGNORECASE,
+)
+_MORE = re.compile(r"^\s*(?:~|more\b|m\b)(?P<rest>.*)$", re.IGNORECASE)
+#: What names a bus, by its full name or a shortened one; `like=` does not copy it.
+_BUS_GIVEN = re.compile(r"(?<!\w)bu\w*\s*=", re.IGNORECASE)
+#: A value without a name, after the element: which property it is for depends on its place.
+_UNNAMED = re.compile(r"^[\"')\]}]?[\s,]+[^\s=,!]+(?:[\s,]|$)")
 #: Who redirects deeper than this goes round in circles.
 _DEEPEST = 50
 
@@ -48,7 +60,8 @@ def check_file(feeder: Path) -> None:
         feeder.read_bytes()
     except OSError as error:
         raise GridError(f"{feeder}: cannot be read: {error.strerror}") from None
-    if (why := deadly(feeder)) is not None:
+    why = deadly(feeder) or without_bus(feeder)
+    if why is not None:
         raise GridError(why)
 
 
@@ -62,6 +75,34 @@ def deadly(feeder: Path) -> str | None:
             command = found["command"]
             return f"{file}:{number}: {command} would end the hub; leave it out"
     return next(iter(circles), None)
+
+
+def without_bus(feeder: Path) -> str | None:
+    """Return `file:line: why` of an element without a bus, which OpenDSS does not survive."""
+    waiting: dict[str, tuple[str, str]] = {}
+    element = ""
+    for file, number, line in _lines(feeder):
+        code = re.split(r"!|//", line, maxsplit=1)[0]
+        if not code.strip():
+            continue
+        if new := _ON_A_BUS.match(code):
+            element, rest = new["element"].lower(), new["rest"]
+            waiting[element] = (f"{file}:{number}", new["element"])
+            if _UNNAMED.match(rest):
+                del waiting[element]
+        elif more := _MORE.match(code):
+            rest = more["rest"]
+        else:
+            # `Edit Load.a bus1=x` or `Load.a.bus1=x` may come later: then it is not missing.
+            element = next((name for name in waiting if name in code.lower()), "")
+            rest = code.replace(".", " ")
+        if element in waiting and _BUS_GIVEN.search(rest):
+            del waiting[element]
+    told = (
+        f"{place}: {name} has no bus; expected 'bus1=…', or 'buses=…' of a transformer"
+        for place, name in waiting.values()
+    )
+    return next(told, None)
 
 
 def edited(feeder: Path) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.opendss_grid.circuit_source import deadly, defined_at, encoding
+from plugins.opendss_grid.circuit_source import deadly, defined_at, encoding, without_bus
 from plugins.opendss_grid.engine import OpenDssEngine
 from plugins.opendss_grid.protocol import GridError
 
@@ -38,6 +38,47 @@ def test_files_that_read_each_other_are_refused(tmp_path: Path) -> None:
     found = deadly(master)
     assert found is not None
     assert "b.dss:1: reads a.dss" in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "New Load.q kv=11 kw=5",
+        "New Load.q like=other",
+        "New object=Generator.q kv=11 ! bus1=a",
+        'New "PVSystem.q" kv=11\n~ kva=10',
+        "New Transformer.q kvs=(11 0.4)\nNew Load.a bus1=b",
+        "New Line.q length=3",
+    ],
+)
+def test_an_element_without_a_bus_is_refused_before_it_ends_the_process(
+    tmp_path: Path, text: str
+) -> None:
+    master = write(tmp_path, master="New Load.first bus1=b\n" + text)
+    found = without_bus(master)
+    assert found is not None
+    assert found.startswith(f"{master}:2: ")
+    assert ".q has no bus; expected 'bus1=" in found
+    with pytest.raises(GridError, match="has no bus"):
+        OpenDssEngine().compile(master)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "New Load.q kv=11\n~ kw=5\n~ Bus=b.1",
+        "New Load.q 3 b kv=11",
+        "New Transformer.q kvs=(11 0.4) Buses=[a b]",
+        "New Transformer.q wdg=1 bus=a\nMore wdg=2 bus=b",
+        "New Load.q kv=11\nLoad.q.bus1=b",
+        "New Load.q kv=11\nEdit Load.q bus1=b",
+        "New Capacitor.q kv=11",
+        "New LoadShape.q npts=1\nNew LineCode.q r1=1",
+        "/*\nNew Load.q kv=11\n*/",
+    ],
+)
+def test_an_element_with_a_bus_is_not(tmp_path: Path, text: str) -> None:
+    assert without_bus(write(tmp_path, master=text)) is None
 
 
 def test_a_file_that_is_read_twice_is_no_circle(tmp_path: Path) -> None:

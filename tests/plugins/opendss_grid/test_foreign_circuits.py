@@ -130,6 +130,16 @@ def test_what_a_circuit_shows_and_saves_does_not_land_beside_it(tmp_path: Path) 
     [
         ("CalcVoltageBases", "", "circuit.dss: bus sourcebus has no voltage base; end the"),
         (
+            "kv=11 kw=900",
+            "kv=0 kw=900",
+            "circuit.dss: the power flow gives no numbers; expected no",
+        ),
+        (
+            "CalcVoltageBases",
+            "Disable Vsource.source",
+            "circuit.dss: no source is on; expected one",
+        ),
+        (
             "Set VoltageBases=[11 0.4]",
             "Set VoltageBases=[0.4]",
             "circuit.dss: bus sourcebus has a voltage base of 0.4 kV, but stands at 11 kV without",
