@@ -32,14 +32,14 @@ _HANGING = ("load", "capacitor", "generator", "pvsystem", "storage")
 def read_circuit(dss: Any) -> Circuit:
     """Return the active circuit of an OpenDSS context as data."""
     _check_case((*dss.Circuit.AllBusNames(), *dss.Circuit.AllElementNames()))
+    heads = find_head(dss)
+    if not heads:
+        raise GridError("no source is on; expected one, such as New Circuit makes")
     buses = tuple(_buses(dss))
     base_of = {bus.name: bus.kv_base * 1000 for bus in buses}
     names = (str(name).lower() for name in dss.Circuit.AllNodeNames())
     nodes = tuple(name for name in names if name.endswith(_ON_A_PHASE))
     regulators = tuple(_regulators(dss))
-    heads = find_head(dss)
-    if not heads:
-        raise GridError("no source is on; expected one, such as New Circuit makes")
     return Circuit(
         name=str(dss.Circuit.Name()).lower(),
         head_bus=_head_bus(dss, heads[0]),
