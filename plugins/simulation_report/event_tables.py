@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .alarm_log import AlarmRecord, NotificationRecord
 from .market_log import Round, Trade
-from .run_data import RunData, Trouble
+from .run_data import RunData
 from .shape import Shape
 from .tables import Column, Kind, Table
 from .tap_log import TapMove
+from .trouble_log import Trouble
 from .voltage_log import NodeVoltages
 
 TIME = Column("time", "Time", Kind.TIME)

@@ -31,14 +31,16 @@ from hub.api import (
     telegrams,
 )
 
+from . import trouble_log
 from .alarm_log import AlarmRecord, NotificationRecord
 from .bills import GridPrices
 from .counter_log import CounterLog
 from .market_log import Round, Trade
 from .netting_log import NETTED_EACH_S, NettingLog
-from .run_data import DEVICE_COUNTERS, About, Customer, RunData, Trouble, groups_of
+from .run_data import DEVICE_COUNTERS, About, Customer, RunData, groups_of
 from .supply_log import SupplyLog
 from .timeline import LEAST_S, Timeline, interval_s
+from .trouble_log import Trouble
 from .voltage_log import VoltageLog
 
 HEAD = "head"
@@ -285,18 +287,8 @@ class ReportWatcher:
 
     def _plugin(self, status: PluginStatus) -> None:
         now_s = self._run.elapsed_s(status.at)
-        standing = next(
-            (t for t in reversed(self.data.troubles) if t.plugin == status.plugin), None
-        )
-        if standing is not None and standing.until_s is None:
-            if (standing.state, standing.reason) == (status.state, status.reason):
-                return
-            standing.until_s = now_s
-            if now_s <= standing.since_s:  # over in the moment it began, as while links come up
-                self.data.troubles.remove(standing)
-        if status.state not in WELL:
-            trouble = Trouble(status.plugin, str(status.state), status.reason, now_s)
-            self.data.troubles.append(trouble)
+        now = Trouble(status.plugin, str(status.state), status.reason, now_s)
+        trouble_log.note(self.data.troubles, now, well=status.state in WELL)
 
     # -- writing --
 

@@ -17,6 +17,7 @@ from .netting_log import NettingLog
 from .supply_log import SupplyLog
 from .tap_log import TapLog
 from .timeline import Timeline
+from .trouble_log import Trouble
 from .voltage_log import VoltageLog
 
 #: Counters of devices, by their names in the answer of `grid/<name>/houses`.
@@ -33,17 +34,6 @@ class Customer:
     has_pv: bool
     #: What its battery can hold, 0 without one.
     battery_wh: float
-
-
-@dataclass(slots=True)
-class Trouble:
-    """A plugin that was not well, from one time to another (feeder seconds; None: to the end)."""
-
-    plugin: str
-    state: str
-    reason: str
-    since_s: float
-    until_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
