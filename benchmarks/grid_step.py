@@ -18,9 +18,9 @@ task of the loop notes how late it is woken while the hub steps
 on its thread (`bare_late`), and a process that only sleeps while the hub steps (`stranger_late`).
 Prints a table and, last, one JSON line.
 
-Reached on two cores with nothing else to do: 1.17 of the bare engine at 3,803 nodes and 0.66 of the
-batched one; 0.19 at 41 nodes, where the aim was 0.5. Where the CPU time of one of the hub's steps
-at 41 nodes goes, in us, with a bare step at 80:
+Reached on two cores with nothing else to do, on two days: 1.17 and 1.00 of the bare engine at 3,803
+nodes and 0.66 and 0.64 of the batched one; 0.19 and 0.16 at 41 nodes, where the aim was 0.5. Where
+the CPU time of one of the hub's steps at 41 nodes goes, in us, with a bare step at 80:
 
     setting the loads               13   two calls for all of them
     power flow                      22   as in the bare step
@@ -40,9 +40,9 @@ power flow leave Python to others.
 
 The solver's C calls let go of Python, so the loop runs while it works. What the engine's thread
 does in Python and numpy takes 1.2 ms of a large step, publishing 0.3 ms of the loop: that is the
-hub's own share of the lateness. In the large run the loop was late by 0.5 ms as a rule, by 1.9 at
-the 99th percentile and by 5.3 at most; beside the bare engine by 1.6 and 4.7, and the process that
-only sleeps by 0.7 and 4.4. With two other programs at work these were 4.3 and 5.1, 4.0 and 6.6, 2.5
+hub's own share of the lateness. In the large run the loop was late by 0.6 ms as a rule, by 2.1 at
+the 99th percentile and by 4.2 at most (5.3 on the other day); beside the bare engine by 1.2 and 5.2,
+and the process that only sleeps by 0.6 and 4.2. With two other programs at work these were 4.3 and 5.1, 4.0 and 6.6, 2.5
 and 3.6: it is then the machine that is late.
 """
 

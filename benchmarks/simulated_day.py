@@ -18,10 +18,10 @@ run: shared machines differ by a factor of three from minute to minute, and the 
 Reached on two cores with nothing else to do:
 
     houses   market   wall s   CPU s   of it the loop   machine_s   memory
-        12     twin      7.0     6.8              5.7        0.09   121 MiB
-       100     twin     24.0    23.4             19.6        0.10   139 MiB
-     1,000     twin    180     175              149          0.10   400 MiB
-        12    chain     61      53               44          0.11   146 MiB
+        12     twin      7.7     7.5              6.3        0.09   121 MiB
+       100     twin     22.0    21.5             18.2        0.10   139 MiB
+     1,000     twin    218     215              185          0.15   329 MiB
+        12    chain     63      55               47          0.10   146 MiB
 
 Side by side in one minute, this hub and the one of two days before took 5.3 and 10.7 s for 12
 houses, 24.2 and 34.9 s for 100. A day of 1,000 houses is 11.5 million readings in 1.4 million
