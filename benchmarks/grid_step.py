@@ -41,9 +41,9 @@ power flow leave Python to others.
 The solver's C calls let go of Python, so the loop runs while it works. What the engine's thread
 does in Python and numpy takes 1.2 ms of a large step, publishing 0.3 ms of the loop: that is the
 hub's own share of the lateness. In the large run the loop was late by 0.6 ms as a rule, by 2.1 at
-the 99th percentile and by 4.2 at most (5.3 on the other day); beside the bare engine by 1.2 and 5.2,
-and the process that only sleeps by 0.6 and 4.2. With two other programs at work these were 4.3 and 5.1, 4.0 and 6.6, 2.5
-and 3.6: it is then the machine that is late.
+the 99th percentile and by 4.2 at most (5.3 on the other day); beside the bare engine by 1.2 and
+5.2, and the process that only sleeps by 0.6 and 4.2. With two other programs at work these were 4.3
+and 5.1, 4.0 and 6.6, 2.5 and 3.6: it is then the machine that is late.
 """
 
 from __future__ import annotations
