@@ -288,6 +288,7 @@ class TapController(Plugin[TapControllerConfig]):
         now = self._ctx.clock.now()
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         return {
+            "feeder": self.config.feeder,
             "state": str(self._watch.state),
             "why": self._watch.why,
             "mode": self.config.mode,

@@ -23,7 +23,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PLAIN_QUESTIONS = {
     "/api/alarms": "faults/alarms",
     "/api/notifications": "alerts/recent",
-    "/api/taps": "taps/status",
     "/api/scenarios": "scenarios/list",
 }
 
@@ -44,6 +43,7 @@ class Api:
             "/api/feeder": self._feeder,
             "/api/devices": self._devices,
             "/api/network": self._network,
+            "/api/taps": self._taps,
             "/api/market/{what:info|book|trades|balances}": self._market,
             "/api/explain/{order}": self._explain,
             "/api/history": self._history,
@@ -153,6 +153,18 @@ class Api:
     async def _devices(self, request: web.Request) -> web.Response:
         name = self._feeder_name(request)
         return _json(await self._ctx.ask(f"grid/{name}/houses"))
+
+    async def _taps(self, request: web.Request) -> web.StreamResponse:
+        """The agent of the feeder that is named, null without one; of no name, the first agent."""
+        feeder = request.query.get("feeder")
+        if feeder is None:
+            return _json(await self._ctx.ask("taps/status"))
+        for service in self._ctx.services:
+            if service.startswith("taps/") and service.count("/") == 2:
+                status = await self._ctx.ask(service)
+                if status["feeder"] == feeder:
+                    return _json(status)
+        return _json(None)
 
     async def _network(self, request: web.Request) -> web.Response:
         name = self._feeder_name(request)

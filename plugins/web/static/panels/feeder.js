@@ -34,6 +34,13 @@ export function startFeeder(hub, found) {
   /** @type {Drawing | null} */
   let drawing = null;
   let asking = false;
+  /** The feeder that was chosen, where there are several. */
+  let chosen = "";
+  const choice = h("select", { "aria-label": "Feeder shown" });
+  choice.addEventListener("change", () => {
+    chosen = choice.value;
+    look();
+  });
   const place = h("div", { class: "diagram" });
   const table = h(
     "details",
@@ -73,6 +80,7 @@ export function startFeeder(hub, found) {
     else panel.fresh();
     show(
       panel.tools,
+      choice.options.length > 1 ? choice : null,
       now.converged ? null : h("span", { class: "pill bad" }, now.problem ?? "power flow did not converge"),
     );
   });
@@ -85,8 +93,12 @@ export function startFeeder(hub, found) {
     if (first || readings || (feeder && topics.has(`grid/${feeder.name}/state`))) update();
   });
   setInterval(update, 2000);
-  hub.onState(async () => {
-    const [name] = hub.feeders();
+  const look = async () => {
+    const names = hub.feeders();
+    const name = names.includes(chosen) ? chosen : names[0];
+    if (names.join("\n") !== [...choice.options].map((option) => option.value).join("\n"))
+      choice.replaceChildren(...names.map((one) => h("option", { value: one }, one)));
+    choice.value = name ?? "";
     if (!name) {
       feeder = null;
       drawing = null;
@@ -103,8 +115,11 @@ export function startFeeder(hub, found) {
       } finally {
         asking = false;
       }
+      // Another one may have been chosen meanwhile.
+      if (feeder && chosen && feeder.name !== chosen && hub.feeders().includes(chosen)) look();
     }
-  });
+  };
+  hub.onState(look);
 }
 
 /** @param {import("../feeder/model.js").Feeder} feeder @param {any} now */

@@ -37,7 +37,13 @@ export function startRegulators(hub) {
   });
   const soon = repeat(async () => {
     await hub.ready;
-    status = hub.has("taps/status") ? await get("/api/taps").catch(() => null) : null;
+    const of = feeder?.name;
+    const found =
+      of && hub.has("taps/status")
+        ? await get(`/api/taps?feeder=${encodeURIComponent(of)}`).catch(() => null)
+        : null;
+    if (of !== feeder?.name) return soon(); // another one was chosen meanwhile
+    status = found;
     draw();
   }, EVERY_MS);
   hub.live.onChange(({ topics, events }) => {
@@ -63,9 +69,12 @@ export function startRegulators(hub) {
     }
   });
   return (found) => {
+    if (feeder?.name !== found?.name) status = null;
     feeder = found;
-    if (found) draw();
-    else panel.absent(hub.absence("opendss_grid"));
+    if (found) {
+      draw();
+      soon();
+    } else panel.absent(hub.absence("opendss_grid"));
   };
 }
 
