@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.e2e.hub_site import ROOT, HubSite
 
@@ -49,6 +49,26 @@ async def test_the_page_shows_the_feeder_that_is_chosen(open_page, tmp_path: Pat
         await expect(regulators).to_contain_text("reg2c")
         await expect(regulators).to_contain_text("keeps 0.93 to 1.06 pu")
         await expect(page.locator("#switching select").nth(1)).to_contain_text("890")
+
+
+async def test_a_feeder_that_cannot_be_shown_is_not_asked_for_without_end(
+    open_page, tmp_path: Path
+):
+    asked: list[str] = []
+
+    async def answer_nothing(route: Route) -> None:
+        asked.append(route.request.url)
+        await route.fulfill(json={})
+
+    async with HubSite(tmp_path, HUB) as site:
+        page, _ = await open_page(site.url)
+        await expect(page.get_by_label("Feeder shown")).to_have_value("north")
+        await page.route(lambda url: url.endswith("/api/feeder?name=south"), answer_nothing)
+        await page.get_by_label("Feeder shown").select_option("south")
+        await expect(page.locator("#feeder .banner")).to_be_visible()
+        async with page.expect_response("**/api/state"):
+            pass
+        assert 1 <= len(asked) <= 3
 
 
 async def test_one_feeder_leaves_nothing_to_choose(open_page, site: HubSite):

@@ -111,12 +111,16 @@ export function startFeeder(hub, found) {
         build();
         found(feeder);
       } catch (error) {
+        // No card may go on with the feeder that was shown before: a switch of it would be thrown.
+        feeder = null;
+        drawing = null;
+        found(null);
         panel.failed(error);
       } finally {
         asking = false;
       }
-      // Another one may have been chosen meanwhile.
-      if (feeder && chosen && feeder.name !== chosen && hub.feeders().includes(chosen)) look();
+      // Another one may have been chosen meanwhile. The same one again waits for the next state.
+      if (chosen && chosen !== name) look();
     }
   };
   hub.onState(look);
