@@ -7,7 +7,8 @@ changes what happens: a run with watchers is the same as one without.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -147,31 +148,36 @@ class Guarded:
         self.failed = False
 
     def begin(self, run: SimulationRun) -> None:
-        try:
+        with self._spared():
             self._watcher.begin(replace(run, _failed=self._note))
-        except Exception as error:  # noqa: BLE001  # a stranger's
-            self._note(error)
 
     async def end(self) -> None:
-        if self.failed:
-            return
-        try:
-            await self._watcher.end()
-        except Exception as error:  # noqa: BLE001  # a stranger's
-            self._note(error)
+        if not self.failed:
+            with self._spared():
+                await self._watcher.end()
 
     def write(self, result: Mapping[str, Any]) -> Path | None:
-        if self.failed:
-            return None
+        if not self.failed:
+            with self._spared():
+                return self._write(result)
+        return None
+
+    def _write(self, result: Mapping[str, Any]) -> Path | None:
         try:
             return self._watcher.write(result)
         except OSError as error:
             self.failed = True
             text = "the report in %s is not whole, it cannot be written: %s"
             log.error(text, self._folder, error.strerror or error)
-        except Exception as error:  # noqa: BLE001  # a stranger's
+            return None
+
+    @contextmanager
+    def _spared(self) -> Iterator[None]:
+        """Spare the run what the watcher raises."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # a stranger's code may raise anything
             self._note(error)
-        return None
 
     def _note(self, error: BaseException) -> None:
         if not self.failed:
