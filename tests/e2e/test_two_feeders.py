@@ -49,6 +49,7 @@ async def test_the_page_shows_the_feeder_that_is_chosen(open_page, tmp_path: Pat
         await expect(regulators).to_contain_text("reg2c")
         await expect(regulators).to_contain_text("keeps 0.93 to 1.06 pu")
         await expect(page.locator("#switching select").nth(1)).to_contain_text("890")
+        await page.goto("about:blank")  # a page whose hub has gone complains
 
 
 async def test_a_feeder_that_cannot_be_shown_is_not_asked_for_without_end(
@@ -69,6 +70,7 @@ async def test_a_feeder_that_cannot_be_shown_is_not_asked_for_without_end(
         async with page.expect_response("**/api/state"):
             pass
         assert 1 <= len(asked) <= 3
+        await page.goto("about:blank")
 
 
 async def test_one_feeder_leaves_nothing_to_choose(open_page, site: HubSite):

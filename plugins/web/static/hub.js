@@ -66,11 +66,12 @@ export class Hub {
     return service in (this.state?.services ?? {});
   }
 
-  /** Names of the feeders that are running. @returns {string[]} */
+  /** Names of the feeders that are running, in the same order whichever started first. @returns {string[]} */
   feeders() {
     return Object.keys(this.state?.services ?? {})
       .filter((name) => /^grid\/.+\/topology$/.test(name))
-      .map((name) => name.split("/")[1]);
+      .map((name) => name.split("/")[1])
+      .sort();
   }
 
   /** Whether somebody carries out commands for a target. @param {string} target */
